@@ -1,0 +1,59 @@
+# The two commands: `make conformance` (optionally DUT=strongswan-6.0) and `make test`.
+PYTHON ?= python3
+DUT ?= reference
+OUT ?= reports/out
+ARGS ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help setup conformance test lint unit mutants bench lab interop vectors peers-down clean
+
+help:
+	@echo 'make conformance [DUT=reference|strongswan-5.9|strongswan-6.0|libreswan-5.2|profile.toml] [ARGS=…]'
+	@echo 'make test        everything that CI runs'
+	@echo 'make lint | unit | mutants | bench | lab | interop'
+	@echo 'make peers-down  removes what an interrupted lab left behind'
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'ikeproof needs Python 3.11 or newer: call make with PYTHON=python3.11' >&2; exit 2; }
+	@$(PYTHON) -m venv .venv \
+	  || { echo 'python -m venv failed: on Debian and Ubuntu install the package python3-venv' >&2; exit 2; }
+	@echo 'Installing the libraries into .venv …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP)
+
+conformance: $(STAMP)
+	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(ARGS)
+
+test: $(STAMP)
+	@.ci/lanes lint unit conformance mutants bench lab interop
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(STAMP)
+	$(BIN)/pytest -q -p no:sugar -n 2 reference_impl conformance/tester conformance/plugin conformance/requirements conformance/mutants peers reports vectors -m 'not lab'
+
+mutants: $(STAMP)
+	$(BIN)/python -m conformance.mutants.run
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+lab: $(STAMP)
+	$(BIN)/pytest -q -p no:sugar peers -m lab
+
+interop: $(STAMP)
+	$(BIN)/pytest -q -p no:sugar conformance/interop
+
+peers-down: $(STAMP)
+	$(BIN)/ikeproof peers down
+
+clean:
+	rm -rf reports/out build
