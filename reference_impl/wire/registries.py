@@ -1,7 +1,7 @@
 """IANA registries of IKEv2 as open enumerations.
 
-Source: the IANA registry "Internet Key Exchange Version 2 (IKEv2) Parameters". Names are IANA's with the
-prefix that repeats the registry's name (ENCR_, PRF_, AUTH_, ID_, TS_, CFG_) left out.
+Source: the IANA registry "Internet Key Exchange Version 2 (IKEv2) Parameters". Names are IANA's;
+transform IDs without the prefix that repeats their type (ENCR_, PRF_, AUTH_).
 """
 
 from __future__ import annotations
@@ -338,15 +338,15 @@ class NotifyType(OpenIntEnum):
 class IdType(OpenIntEnum):
     """RFC 7296 §3.5."""
 
-    IPV4_ADDR = 1
-    FQDN = 2
-    RFC822_ADDR = 3
-    IPV6_ADDR = 5
-    DER_ASN1_DN = 9
-    DER_ASN1_GN = 10
-    KEY_ID = 11
-    FC_NAME = 12
-    NULL = 13
+    ID_IPV4_ADDR = 1
+    ID_FQDN = 2
+    ID_RFC822_ADDR = 3
+    ID_IPV6_ADDR = 5
+    ID_DER_ASN1_DN = 9
+    ID_DER_ASN1_GN = 10
+    ID_KEY_ID = 11
+    ID_FC_NAME = 12
+    ID_NULL = 13
 
 
 class AuthMethod(OpenIntEnum):
@@ -385,19 +385,19 @@ class CertEncoding(OpenIntEnum):
 class TsType(OpenIntEnum):
     """RFC 7296 §3.13.1; 9 from RFC 4595, 10 from RFC 9478."""
 
-    IPV4_ADDR_RANGE = 7
-    IPV6_ADDR_RANGE = 8
-    FC_ADDR_RANGE = 9
-    SECLABEL = 10
+    TS_IPV4_ADDR_RANGE = 7
+    TS_IPV6_ADDR_RANGE = 8
+    TS_FC_ADDR_RANGE = 9
+    TS_SECLABEL = 10
 
 
 class CfgType(OpenIntEnum):
     """RFC 7296 §3.15."""
 
-    REQUEST = 1
-    REPLY = 2
-    SET = 3
-    ACK = 4
+    CFG_REQUEST = 1
+    CFG_REPLY = 2
+    CFG_SET = 3
+    CFG_ACK = 4
 
 
 class CfgAttribute(OpenIntEnum):
