@@ -97,7 +97,8 @@ class ConnectionConfig:
     ``remote_id`` None accepts any identity; ``remote_address`` None any address. An empty ``local_ts`` or
     ``remote_ts`` stands for the endpoint's own address (host to host). ``request_addresses`` names the IP
     versions (4, 6) for which the initiator asks an internal address; ``pool`` makes the responder hand them
-    out, ``require_config`` makes it insist (FAILED_CP_REQUIRED).
+    out, ``require_config`` makes it insist (FAILED_CP_REQUIRED). ``fragment_size`` is the largest IP datagram in
+    octets; 0 takes RFC 7383's 576 for IPv4 and 1280 for IPv6. ``single_pair``: one Child SA per address pair.
     """
 
     name: str
@@ -119,7 +120,7 @@ class ConnectionConfig:
     request_addresses: tuple[int, ...] = ()
     encapsulation: Encapsulation = Encapsulation.AUTO
     fragmentation: bool = True
-    fragment_size: int = 1232
+    fragment_size: int = 0
     lifetimes: Lifetimes = Lifetimes()
     unique: Unique = Unique.NEVER
     send_initial_contact: bool = True
@@ -127,8 +128,7 @@ class ConnectionConfig:
     max_children: int = 64
     liveness_interval: float = 0.0
     tfc_padding: bool = False
-    pfs_required: bool = False
-    childless_ok: bool = False
+    single_pair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,10 @@ class EngineConfig:
     message_limit: int = 64 * 1024
     event_limit: int = 10_000
     output_limit: int = 10_000
-    reply_rate: float = 5.0
-    reply_burst: int = 20
+    reply_rate: float = 20.0
+    reply_burst: int = 100
+    temporary_failure_retry: float = 5.0
+    temporary_failure_limit: float = 180.0
+    linger: float = 30.0
+    notify_invalid_message_id: bool = False
     vendor_ids: tuple[bytes, ...] = (b"ikeproof reference",)
