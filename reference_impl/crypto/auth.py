@@ -92,7 +92,7 @@ def sign(
     """Authentication data of a signature method over `signed_octets`.
 
     Method 14 uses `scheme`, or else chooses one from `hash_algorithms`. Method 1 signs with SHA-1 unless an
-    RSA PKCS#1 v1.5 `scheme` says otherwise. Raises UnsupportedAlgorithm when method, key and hashes do not fit together.
+    RSA PKCS#1 v1.5 `scheme` says otherwise. Raises UnsupportedAlgorithm when these do not fit together.
     """
     if method == AuthMethod.DIGITAL_SIGNATURE:
         chosen = scheme or choose_scheme(key, hash_algorithms, pss=pss)
