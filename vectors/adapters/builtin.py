@@ -1,0 +1,17 @@
+"""The adapters that come with ikeproof, by name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from vectors.adapters import Adapter
+from vectors.adapters.openssl import OpensslAdapter
+from vectors.adapters.ours import OurAdapter
+
+BUILTIN: dict[str, type[OurAdapter] | type[OpensslAdapter]] = {"ikeproof": OurAdapter, "openssl": OpensslAdapter}
+
+
+@cache
+def adapter(name: str) -> Adapter:
+    """The built-in adapter of this name. Raises KeyError."""
+    return BUILTIN[name]()

@@ -1,0 +1,195 @@
+"""The first adapter: ikeproof's own reference implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reference_impl.crypto.cipher import CIPHERS, CipherAlgorithm
+from reference_impl.crypto.errors import CryptoError, IntegrityError, InvalidPublicValue
+from reference_impl.crypto.integ import INTEGS, IntegAlgorithm
+from reference_impl.crypto.kdf import child_keys, rekey_skeyseed, skeyseed
+from reference_impl.crypto.ke import METHODS, key_exchange
+from reference_impl.crypto.modp import GENERATOR, prime
+from reference_impl.crypto.prf import PRFS, PrfAlgorithm
+from reference_impl.crypto.protection import Protection
+from reference_impl.wire.registries import Group
+from vectors.adapters import Input, Refused, Unsupported
+
+_PRF_NAMES = {algorithm.name.replace("-PRF-128", ""): algorithm for algorithm in PRFS.values()}
+_MACS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    **{name: algorithm for name, algorithm in _PRF_NAMES.items() if name.startswith("HMAC")},
+    **{algorithm.name: algorithm for algorithm in PRFS.values() if algorithm.name.endswith("-PRF-128")},
+    **{algorithm.name: algorithm.sign for algorithm in INTEGS.values()},
+}
+_INTEGS = {algorithm.name: algorithm for algorithm in INTEGS.values()}
+_GROUPS = {method.name.upper().replace("SECP", "ECP-").removesuffix("R1"): group for group, method in METHODS.items()}
+_GROUPS |= {name.replace("_", "-"): group for group in METHODS for name in [group.name]}
+
+
+def _octets(inputs: dict[str, Input], name: str) -> bytes:
+    value = inputs.get(name, b"")
+    assert isinstance(value, bytes)
+    return value
+
+
+def _cipher(name: str, key: bytes) -> CipherAlgorithm:
+    """The cipher of this family name whose keying material has the key's length."""
+    for algorithm in CIPHERS.values():
+        family = algorithm.name if algorithm.key_bits is None else algorithm.name.removesuffix(f"-{algorithm.key_bits}")
+        if family == name and algorithm.key_size == len(key):
+            return algorithm
+    raise Unsupported(f"{name} with {len(key)} octets of key")
+
+
+def _prf(inputs: dict[str, Input]) -> PrfAlgorithm:
+    try:
+        return _PRF_NAMES[str(inputs["prf"])]
+    except KeyError:
+        raise Unsupported(str(inputs["prf"])) from None
+
+
+def _group(inputs: dict[str, Input]) -> Group:
+    try:
+        return _GROUPS[str(inputs["group"])]
+    except KeyError:
+        raise Unsupported(str(inputs["group"])) from None
+
+
+def encrypt(inputs: dict[str, Input]) -> dict[str, Input]:
+    algorithm = _cipher(str(inputs["algorithm"]), _octets(inputs, "key"))
+    if algorithm.make_raw is None:
+        raise Unsupported(algorithm.name)
+    raw = algorithm.make_raw(_octets(inputs, "key"))
+    return {"ciphertext": raw.encrypt(_octets(inputs, "iv"), _octets(inputs, "plaintext"))}
+
+
+def _aead(inputs: dict[str, Input]) -> tuple[CipherAlgorithm, bytes, bytes]:
+    """(cipher, keying material with the salt, explicit IV) of an operation that names the whole nonce."""
+    key, nonce = _octets(inputs, "key"), _octets(inputs, "nonce")
+    for salt_size in (3, 4):
+        salted = key + nonce[:salt_size]
+        try:
+            algorithm = _cipher(str(inputs["algorithm"]), salted)
+        except Unsupported:
+            continue
+        if algorithm.salt_size == salt_size and len(nonce) == salt_size + algorithm.iv_size:
+            return algorithm, salted, nonce[salt_size:]
+    raise Unsupported(f"{inputs['algorithm']!r} with {len(key)} octets of key and {len(nonce)} of nonce")
+
+
+def aead_seal(inputs: dict[str, Input]) -> dict[str, Input]:
+    algorithm, key, iv = _aead(inputs)
+    sealed = Protection(algorithm, None, key, b"").seal(iv, _octets(inputs, "plaintext"), _octets(inputs, "aad"))
+    return {"ciphertext": sealed[: -algorithm.icv_size], "tag": sealed[-algorithm.icv_size :]}
+
+
+def aead_open(inputs: dict[str, Input]) -> dict[str, Input]:
+    algorithm, key, iv = _aead(inputs)
+    sealed = _octets(inputs, "ciphertext") + _octets(inputs, "tag")
+    return {"plaintext": Protection(algorithm, None, key, b"").open(iv, sealed, _octets(inputs, "aad"))}
+
+
+def mac(inputs: dict[str, Input]) -> dict[str, Input]:
+    try:
+        function = _MACS[str(inputs["algorithm"])]
+    except KeyError:
+        raise Unsupported(str(inputs["algorithm"])) from None
+    return {"mac": function(_octets(inputs, "key"), _octets(inputs, "message"))}
+
+
+def group(inputs: dict[str, Input]) -> dict[str, Input]:
+    name = str(inputs["group"])
+    if _group(inputs) is None or not name.startswith("MODP-"):
+        raise Unsupported(name)
+    bits = int(name.removeprefix("MODP-"))
+    return {"prime": prime(bits).to_bytes(bits // 8, "big"), "generator": GENERATOR}
+
+
+def public(inputs: dict[str, Input]) -> dict[str, Input]:
+    return {"public": key_exchange(_group(inputs), private=_octets(inputs, "private")).public}
+
+
+def shared(inputs: dict[str, Input]) -> dict[str, Input]:
+    exchange = key_exchange(_group(inputs), private=_octets(inputs, "private"))
+    return {"shared": exchange.shared(_octets(inputs, "peer"))}
+
+
+def kem_decapsulate(inputs: dict[str, Input]) -> dict[str, Input]:
+    exchange = key_exchange(_group(inputs), private=_octets(inputs, "seed"))
+    return {"public": exchange.public, "shared": exchange.shared(_octets(inputs, "ciphertext"))}
+
+
+def prf_plus(inputs: dict[str, Input]) -> dict[str, Input]:
+    size = inputs["size"]
+    assert isinstance(size, int)
+    return {"keystream": _prf(inputs).plus(_octets(inputs, "key"), _octets(inputs, "seed"), size)}
+
+
+def ikev2_kdf(inputs: dict[str, Input]) -> dict[str, Input]:
+    prf, ni, nr = _prf(inputs), _octets(inputs, "ni"), _octets(inputs, "nr")
+    new = _octets(inputs, "shared_new")
+    dkm_size, child_size = inputs["dkm_size"], inputs["child_size"]
+    assert isinstance(dkm_size, int)
+    assert isinstance(child_size, int)
+    seed = skeyseed(prf, ni, nr, _octets(inputs, "shared"))
+    dkm = prf.plus(seed, ni + nr + _octets(inputs, "spi_i") + _octets(inputs, "spi_r"), dkm_size)
+    sk_d = dkm[: prf.key_size]
+
+    def child(secret: bytes) -> bytes:
+        # a made-up cipher of half the size each way, so that the library's own key cutting is what is tested
+        half = CipherAlgorithm(next(iter(CIPHERS))[0], "half", None, child_size // 2, 0, 0, 1)
+        keys = child_keys(prf, sk_d, ni, nr, half, None, secret)
+        return keys.encr_i + keys.encr_r
+
+    return {
+        "skeyseed": seed,
+        "dkm": dkm,
+        "child": child(b""),
+        "child_dh": child(new),
+        "skeyseed_rekey": rekey_skeyseed(prf, sk_d, new, ni, nr),
+    }
+
+
+def _esp_protection(inputs: dict[str, Input], key_name: str = "key") -> Protection:
+    key = _octets(inputs, key_name)
+    integ: IntegAlgorithm | None = None
+    if "integ" in inputs:
+        integ = _INTEGS.get(str(inputs["integ"]))
+        if integ is None:
+            raise Unsupported(str(inputs["integ"]))
+    algorithm = _cipher(str(inputs["cipher"]), key)
+    if algorithm.aead != (integ is None):
+        raise Unsupported(f"{algorithm.name} with integrity {integ and integ.name}")
+    return Protection(algorithm, integ, key, _octets(inputs, "integ_key"))
+
+
+_OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
+    "encrypt": encrypt,
+    "aead-seal": aead_seal,
+    "aead-open": aead_open,
+    "mac": mac,
+    "group": group,
+    "public": public,
+    "shared": shared,
+    "kem-decapsulate": kem_decapsulate,
+    "prf-plus": prf_plus,
+    "ikev2-kdf": ikev2_kdf,
+}
+
+
+class OurAdapter:
+    """Replays against reference_impl.crypto and reference_impl.ipsec."""
+
+    name = "ikeproof"
+
+    def answer(self, operation: str, inputs: dict[str, Input]) -> dict[str, Input]:
+        function = _OPERATIONS.get(operation)
+        if function is None:
+            raise Unsupported(operation)
+        try:
+            return function(inputs)
+        except (IntegrityError, InvalidPublicValue, CryptoError) as error:
+            raise Refused(str(error)) from error
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,192 @@
+"""The operations that a vector can ask of an implementation, with the names and kinds of their inputs and outputs.
+
+This table is the adapter protocol's vocabulary (see vectors/README.md): an adapter answers an operation or says
+`unsupported`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """How a value stands in the JSON."""
+
+    OCTETS = "octets"  # hexadecimal, two digits an octet
+    NUMBER = "number"
+    NAME = "name"  # a keyword of the operation's algorithm list
+    FLAG = "flag"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: `inputs` an adapter is given (`optional` ones may be absent), `outputs` it returns."""
+
+    name: str
+    sentence: str
+    inputs: dict[str, Kind]
+    outputs: dict[str, Kind]
+    optional: frozenset[str] = frozenset()
+    algorithms: frozenset[str] = frozenset()
+
+
+_O, _N, _A, _F = Kind.OCTETS, Kind.NUMBER, Kind.NAME, Kind.FLAG
+
+CIPHERS = frozenset({"AES-CBC", "AES-CTR", "3DES-CBC", "DES-CBC", "CAMELLIA-CBC", "CAMELLIA-CTR", "NULL"})
+AEADS = frozenset(
+    {f"{cipher}-{octets}" for cipher in ("AES-GCM", "AES-CCM", "CAMELLIA-CCM") for octets in (8, 12, 16)}
+    | {"CHACHA20-POLY1305"}
+)
+MACS = frozenset(
+    {
+        "HMAC-MD5", "HMAC-MD5-96", "HMAC-SHA1", "HMAC-SHA1-96", "HMAC-SHA2-256", "HMAC-SHA2-384", "HMAC-SHA2-512",
+        "HMAC-SHA2-256-128", "HMAC-SHA2-384-192", "HMAC-SHA2-512-256", "AES-XCBC", "AES-XCBC-96", "AES-CMAC",
+        "AES-CMAC-96", "AES-XCBC-PRF-128", "AES-CMAC-PRF-128",
+    }
+)  # fmt: skip
+PRFS = frozenset({"HMAC-SHA1", "HMAC-SHA2-256", "HMAC-SHA2-384", "HMAC-SHA2-512", "AES-XCBC", "AES-CMAC", "HMAC-MD5"})
+GROUPS = frozenset(
+    {f"MODP-{bits}" for bits in (768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)}
+    | {"MODP-1024-160", "MODP-2048-224", "MODP-2048-256", "ECP-256", "ECP-384", "ECP-521"}
+    | {f"BRAINPOOL-P{bits}R1" for bits in (224, 256, 384, 512)}
+    | {"CURVE25519", "CURVE448", "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"}
+)
+ESP_CIPHERS = (
+    CIPHERS | AEADS | {f"{aead}-IIV" for aead in ("AES-GCM-16", "AES-CCM-16", "CHACHA20-POLY1305")} | {"AES-GMAC"}
+)
+
+_ESP_SA = {"cipher": _A, "integ": _A, "key": _O, "integ_key": _O, "esn": _F, "seq_high": _N}
+_ESP_OPTIONAL = frozenset({"integ", "integ_key", "esn", "seq_high"})
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation(
+            "encrypt",
+            "Encrypt whole blocks, no padding added.",
+            {"algorithm": _A, "key": _O, "iv": _O, "plaintext": _O},
+            {"ciphertext": _O},
+            algorithms=CIPHERS,
+        ),
+        Operation(
+            "aead-seal",
+            "Encrypt and authenticate; the nonce is salt and IV together.",
+            {"algorithm": _A, "key": _O, "nonce": _O, "aad": _O, "plaintext": _O},
+            {"ciphertext": _O, "tag": _O},
+            algorithms=AEADS,
+        ),
+        Operation(
+            "aead-open",
+            "Check the tag and decrypt, or refuse.",
+            {"algorithm": _A, "key": _O, "nonce": _O, "aad": _O, "ciphertext": _O, "tag": _O},
+            {"plaintext": _O},
+            algorithms=AEADS,
+        ),
+        Operation(
+            "mac",
+            "Compute a message authentication code or an ICV.",
+            {"algorithm": _A, "key": _O, "message": _O},
+            {"mac": _O},
+            algorithms=MACS,
+        ),
+        Operation(
+            "group",
+            "State a MODP group's prime and generator.",
+            {"group": _A},
+            {"prime": _O, "generator": _N},
+            algorithms=GROUPS,
+        ),
+        Operation(
+            "public",
+            "Compute the public value that goes into the KE payload from a private value.",
+            {"group": _A, "private": _O},
+            {"public": _O},
+            algorithms=GROUPS,
+        ),
+        Operation(
+            "shared",
+            "Compute the shared secret g^ir from a private value and the peer's KE data, or refuse it.",
+            {"group": _A, "private": _O, "peer": _O},
+            {"shared": _O},
+            algorithms=GROUPS,
+        ),
+        Operation(
+            "kem-decapsulate",
+            "Recover an ML-KEM shared secret from the decapsulation key (seed d and z) and a ciphertext.",
+            {"group": _A, "seed": _O, "ciphertext": _O},
+            {"public": _O, "shared": _O},
+            algorithms=GROUPS,
+        ),
+        Operation(
+            "prf-plus",
+            "prf+ of RFC 7296, section 2.13.",
+            {"prf": _A, "key": _O, "seed": _O, "size": _N},
+            {"keystream": _O},
+            algorithms=PRFS,
+        ),
+        Operation(
+            "ikev2-kdf",
+            "SKEYSEED, the IKE SA's and a Child SA's keying material, and the rekeyed SKEYSEED.",
+            {
+                "prf": _A,
+                "ni": _O,
+                "nr": _O,
+                "spi_i": _O,
+                "spi_r": _O,
+                "shared": _O,
+                "shared_new": _O,
+                "dkm_size": _N,
+                "child_size": _N,
+            },
+            {"skeyseed": _O, "dkm": _O, "child": _O, "child_dh": _O, "skeyseed_rekey": _O},
+            algorithms=PRFS,
+        ),
+        Operation(
+            "ikev1-psk-kdf",
+            "SKEYID and SKEYID_d, _a, _e with a pre-shared key (RFC 2409, section 5).",
+            {"prf": _A, "ni": _O, "nr": _O, "cky_i": _O, "cky_r": _O, "shared": _O, "psk": _O},
+            {"skeyid": _O, "skeyid_d": _O, "skeyid_a": _O, "skeyid_e": _O},
+            algorithms=PRFS,
+        ),
+        Operation(
+            "ikev1-sig-kdf",
+            "SKEYID and SKEYID_d, _a, _e with signatures (RFC 2409, section 5).",
+            {"prf": _A, "ni": _O, "nr": _O, "cky_i": _O, "cky_r": _O, "shared": _O},
+            {"skeyid": _O, "skeyid_d": _O, "skeyid_a": _O, "skeyid_e": _O},
+            algorithms=PRFS,
+        ),
+        Operation(
+            "esp-open",
+            "Check and decrypt a whole ESP packet, from the SPI to the ICV, or refuse it.",
+            {**_ESP_SA, "packet": _O},
+            {"payload": _O, "next_header": _N},
+            optional=_ESP_OPTIONAL,
+            algorithms=ESP_CIPHERS,
+        ),
+        Operation(
+            "esp-seal",
+            "Build a whole ESP packet with the given sequence number, IV and padding.",
+            {**_ESP_SA, "spi": _O, "seq": _N, "iv": _O, "payload": _O, "padding": _O, "next_header": _N},
+            {"packet": _O},
+            optional=_ESP_OPTIONAL,
+            algorithms=ESP_CIPHERS,
+        ),
+        Operation(
+            "ike-sk-open",
+            "Check and decrypt the SK payload of a whole IKEv2 message, or refuse it.",
+            {"cipher": _A, "integ": _A, "key": _O, "integ_key": _O, "message": _O},
+            {"plaintext": _O},
+            optional=frozenset({"integ", "integ_key"}),
+            algorithms=ESP_CIPHERS,
+        ),
+    )
+}
+
+
+def algorithm_of(operation: Operation, inputs: dict[str, object]) -> str:
+    """The name in the operation's main keyword input (algorithm, group, prf or cipher)."""
+    for name in ("algorithm", "group", "prf", "cipher"):
+        if name in operation.inputs:
+            return str(inputs.get(name))
+    return operation.name
