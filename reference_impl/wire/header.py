@@ -11,7 +11,7 @@ from .errors import EncodeError, Reason, Truncated
 from .registries import ExchangeType
 
 HEADER_SIZE = 28
-_HEADER = struct.Struct("!8s8sBBBBII")
+LAYOUT = struct.Struct("!8s8sBBBBII")
 
 
 class Flags(IntFlag):
@@ -25,6 +25,11 @@ class Flags(IntFlag):
 
 FLAGS: tuple[Flags, ...] = tuple(Flags(value) for value in range(256))
 EXCHANGE_TYPES = ExchangeType.lookup()
+
+
+def header_truncated(size: int) -> Truncated:
+    """The rejection of a message of `size` octets."""
+    return Truncated(Reason.TRUNCATED, size, f"{size} octets; the IKE header has {HEADER_SIZE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class Header:
     def parse(cls, data: bytes) -> Self:
         """The header of `data`, whatever its version and length field say; Truncated below 28 octets."""
         if len(data) < HEADER_SIZE:
-            raise Truncated(Reason.TRUNCATED, len(data), f"{len(data)} octets; the IKE header has {HEADER_SIZE}")
-        spi_i, spi_r, next_payload, version, exchange, flags, message_id, length = _HEADER.unpack_from(data)
+            raise header_truncated(len(data))
+        spi_i, spi_r, next_payload, version, exchange, flags, message_id, length = LAYOUT.unpack_from(data)
         return cls(
             spi_i,
             spi_r,
@@ -66,7 +71,7 @@ class Header:
         if not (0 <= self.major <= 15 and 0 <= self.minor <= 15):
             raise EncodeError(f"version {self.major}.{self.minor} does not fit 4 + 4 bits")
         try:
-            return _HEADER.pack(
+            return LAYOUT.pack(
                 self.spi_i,
                 self.spi_r,
                 self.next_payload,

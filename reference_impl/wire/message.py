@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 from .base import Payload
 from .encrypted import SkfPayload, SkPayload
 from .errors import BadLength, BadValue, Reason
-from .header import HEADER_SIZE, Flags, Header
+from .header import EXCHANGE_TYPES, FLAGS, HEADER_SIZE, LAYOUT, Flags, Header, header_truncated
 from .notify import NotifyPayload
 from .payload import encode_chain, parse_chain
 from .registries import ExchangeType, NotifyType
@@ -40,27 +40,25 @@ class Message:
         critical bits are never judged, nor whether the SPIs are zero. Lenient raises Truncated below 28 octets only;
         its result encodes to the same octets.
         """
-        header = Header.parse(data)
-        length: int | None = None
-        if header.length != len(data):
-            if strict:
-                raise BadLength(
-                    Reason.HEADER_LENGTH, 24, f"header says {header.length} octets, the message has {len(data)}"
-                )
-            length = header.length
-        if strict and header.major != 2:
-            raise BadValue(Reason.MAJOR_VERSION, 17, f"major version {header.major}")
-        payloads = parse_chain(header.next_payload, data[HEADER_SIZE:], offset=HEADER_SIZE, strict=strict)
+        size = len(data)
+        if size < HEADER_SIZE:
+            raise header_truncated(size)
+        spi_i, spi_r, following, version, exchange, flags, message_id, stated = LAYOUT.unpack_from(data)
+        if strict:
+            if stated != size:
+                raise BadLength(Reason.HEADER_LENGTH, 24, f"header says {stated} octets, the message has {size}")
+            if version >> 4 != 2:
+                raise BadValue(Reason.MAJOR_VERSION, 17, f"major version {version >> 4}")
         return cls(
-            header.spi_i,
-            header.spi_r,
-            header.exchange,
-            header.flags,
-            header.message_id,
-            payloads,
-            header.major,
-            header.minor,
-            length,
+            spi_i,
+            spi_r,
+            EXCHANGE_TYPES[exchange],
+            FLAGS[flags],
+            message_id,
+            parse_chain(following, data[HEADER_SIZE:], offset=HEADER_SIZE, strict=strict),
+            version >> 4,
+            version & 0x0F,
+            None if stated == size else stated,
         )
 
     def header(self, next_payload: int, length: int) -> Header:

@@ -49,7 +49,7 @@ PAYLOADS: Mapping[int, type[Payload]] = {
     PayloadType.EAP: EapPayload,
     PayloadType.SKF: SkfPayload,
 }
-ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
+_ENCRYPTED = frozenset({int(PayloadType.SK), int(PayloadType.SKF)})
 
 
 def parse_chain(
@@ -65,6 +65,7 @@ def parse_chain(
     payloads: list[Payload] = []
     position, end = 0, len(data)
     kind = first
+    codecs = PAYLOADS.get
     while kind:
         left = end - position
         if left < GENERIC_SIZE:
@@ -89,11 +90,19 @@ def parse_chain(
             payloads.append(_with_flags(rest, flags))
             return tuple(payloads)
         after = position + length
-        payload = parse_payload(kind, data[start:after], following, offset=offset + start, strict=strict)
-        if kind in ENCRYPTED:
+        body = data[start:after]
+        codec = codecs(kind)
+        if codec is None:
+            payload: Payload = UnknownPayload(_TYPES[kind], body)
+        elif kind in _ENCRYPTED:
             if strict:
                 _check_encrypted(kind, after == end, inside_sk, offset + position)
+            payload = _parse_encrypted(codec, kind, body, following, offset + start, strict)
             following = 0
+        elif strict:
+            payload = codec.parse_body(body, offset=offset + start)
+        else:
+            payload = _parse_leniently(codec, kind, body, offset + start)
         payloads.append(_with_flags(payload, flags) if flags else payload)
         position = after
         kind = following
@@ -106,23 +115,24 @@ def parse_chain(
     return tuple(payloads)
 
 
-def parse_payload(kind: int, body: bytes, following: int, *, offset: int, strict: bool) -> Payload:
-    """One payload's `body`; `following` is its Next Payload field, which SK and SKF keep as `inner`."""
-    codec = PAYLOADS.get(kind)
-    if codec is None:
+def _parse_leniently(codec: type[Payload], kind: int, body: bytes, offset: int) -> Payload:
+    try:
+        return codec.parse_body(body, offset=offset, strict=False)
+    except WireError:
         return UnknownPayload(_TYPES[kind], body)
+
+
+def _parse_encrypted(
+    codec: type[Payload], kind: int, body: bytes, inner: int, offset: int, strict: bool
+) -> Payload:
     try:
         payload = codec.parse_body(body, offset=offset, strict=strict)
     except WireError:
         if strict:
             raise
         # An SKF cut short still ends the chain, so its Next Payload field has to be kept with it.
-        if kind in ENCRYPTED:
-            return RawPayload(kind, body, None, following)
-        return UnknownPayload(_TYPES[kind], body)
-    if isinstance(payload, SkPayload | SkfPayload):
-        return replace(payload, inner=following)
-    return payload
+        return RawPayload(kind, body, None, inner)
+    return replace(payload, inner=inner)  # type: ignore[call-arg]  # both classes have it
 
 
 def encode_chain(payloads: Sequence[Payload], trailing_next: int = 0) -> tuple[int, bytes]:

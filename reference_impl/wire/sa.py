@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from .base import Payload, pack
@@ -203,8 +204,21 @@ def _parse_transform(body: bytes, start: int, limit: int, offset: int, strict: b
         )
     if last != (0 if end == limit else 3):
         raise BadValue(Reason.LAST_SUBSTRUC, offset + start, f"transform's Last Substruc is {last}")
-    attributes = () if length == 8 else _parse_attributes(body, start + 8, end, offset, strict)
+    if length == 8 or (length == 12 and body[start + 8] & 0x80):
+        return _short_transform(body[start + 1 : end]), end
+    attributes = _parse_attributes(body, start + 8, end, offset, strict)
     return Transform(_TYPES[kind], number, attributes, reserved1, reserved2), end
+
+
+# The transforms of the world are few and immutable: sharing them makes SA payloads cheap to parse.
+@lru_cache(maxsize=1024)
+def _short_transform(octets: bytes) -> Transform:
+    """A transform without attributes or with one TV attribute, from its octets after Last Substruc."""
+    reserved1, kind, reserved2, number = octets[0], octets[3], octets[4], int.from_bytes(octets[5:7])
+    attributes: tuple[Attribute, ...] = ()
+    if len(octets) > 7:
+        attributes = (Attribute(int.from_bytes(octets[7:9]) & ~_TV, octets[9:11], True),)
+    return Transform(_TYPES[kind], number, attributes, reserved1, reserved2)
 
 
 def _parse_attributes(body: bytes, position: int, end: int, offset: int, strict: bool) -> tuple[Attribute, ...]:
