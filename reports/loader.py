@@ -202,10 +202,7 @@ def _results(root: _Place) -> Results:
         requirements=requirements,
         scenarios=tuple(_scenario(item) for item in root["scenarios"]) if root.has("scenarios") else (),
         implementations=(
-            tuple(
-                Implementation(item["name"].name(), item["version"].text())
-                for item in root["implementations"]
-            )
+            tuple(Implementation(item["name"].name(), item["version"].text()) for item in root["implementations"])
             if root.has("implementations")
             else ()
         ),
@@ -266,9 +263,7 @@ def _test(place: _Place) -> Test:
     verdict = place["verdict"].one_of(Verdict)
     deviation = None if place["deviation"].value is None else place["deviation"].one_of(Deviation)
     if (verdict is Verdict.FAIL) != (deviation is not None):
-        place["deviation"].expected(
-            "MUST or SHOULD" if verdict is Verdict.FAIL else f"null with verdict {verdict}"
-        )
+        place["deviation"].expected("MUST or SHOULD" if verdict is Verdict.FAIL else f"null with verdict {verdict}")
     known = place["known_deviation"]
     return Test(
         id=place["id"].name(),

@@ -70,9 +70,7 @@ def merge(files: Iterable[Results]) -> tuple[Device, ...]:
 def _device(files: list[Results], several: bool, slugs: set[str], anchors: set[str]) -> Device:
     files = sorted(files, key=lambda results: results.run.started)
     last = files[-1].run
-    slug = _unused(
-        re.sub(r"[^A-Za-z0-9.-]+", "-", f"{last.dut} {last.dut_version}").strip("-")[:80] or "dut", slugs
-    )
+    slug = _unused(re.sub(r"[^A-Za-z0-9.-]+", "-", f"{last.dut} {last.dut_version}").strip("-")[:80] or "dut", slugs)
     tests: dict[tuple[str, str, str], tuple[Test, Path]] = {}
     requirements: dict[str, Requirement] = {}
     scenarios: dict[str, Scenario] = {}
@@ -95,8 +93,7 @@ def _device(files: list[Results], several: bool, slugs: set[str], anchors: set[s
         scenarios=tuple(scenarios.values()),
         implementations=tuple(implementations.values()),
         entries=tuple(
-            Entry(test, source, _unused(_anchor(test, slug if several else ""), anchors))
-            for test, source in ordered
+            Entry(test, source, _unused(_anchor(test, slug if several else ""), anchors)) for test, source in ordered
         ),
         repeated=count - len(tests),
     )

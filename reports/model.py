@@ -174,6 +174,11 @@ class Run:
     planned: int | None
     command: str
 
+    @property
+    def length(self) -> float:
+        """Seconds from start to end."""
+        return max(0.0, (self.ended - self.started).total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class Results:

@@ -176,9 +176,7 @@ class DocumentCoverage:
     def open(self) -> tuple[Covered, ...]:
         """The statements without a verdict: those that could have one first."""
         order = (Standing.UNJUDGED, Standing.UNTESTED, Standing.INTERNAL)
-        return tuple(
-            covered for wanted in order for covered in self.requirements if covered.standing is wanted
-        )
+        return tuple(covered for wanted in order for covered in self.requirements if covered.standing is wanted)
 
 
 def coverage(device: Device) -> tuple[DocumentCoverage, ...]:

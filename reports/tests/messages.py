@@ -94,9 +94,7 @@ class Talk:
                 {"name": f"transform {kind}", "value": value}
                 for kind, value in zip(("ENCR", "PRF", "INTEG", "KE"), suite.split("/"), strict=False)
             ]
-            tree.append(
-                {"name": f"proposal {number}", "value": "protocol IKE, SPI empty", "children": transforms}
-            )
+            tree.append({"name": f"proposal {number}", "value": "protocol IKE, SPI empty", "children": transforms})
         return ("SA", 33, self.random.randbytes(44 * len(suites)), tree)
 
     def ke(self, group: str = "CURVE25519 (31)", size: int = 32) -> Part:

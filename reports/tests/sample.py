@@ -1,4 +1,4 @@
-"""A realistic results file: one gateway, some thirty tests of every verdict, a few of them with hostile text."""
+"""A realistic results file: one gateway, some thirty tests, every verdict; and a hostile twin of it."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def results() -> dict[str, Any]:
 
 
 def poison(document: Any, path: str = "$") -> Any:
-    """`document` with hostile text in every string that is free text (schema words, paths, hex and times stay)."""
+    """`document` with hostile text in every free string (schema words, paths, hex and times stay)."""
     fixed = (
         "schema",
         "verdict",
