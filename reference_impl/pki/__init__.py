@@ -1,0 +1,1 @@
+"""Certificates and keys: loading, chain validation, matching an IKE identity, certificate requests, and a small CA."""
