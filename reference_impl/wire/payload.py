@@ -122,9 +122,7 @@ def _parse_leniently(codec: type[Payload], kind: int, body: bytes, offset: int) 
         return UnknownPayload(_TYPES[kind], body)
 
 
-def _parse_encrypted(
-    codec: type[Payload], kind: int, body: bytes, inner: int, offset: int, strict: bool
-) -> Payload:
+def _parse_encrypted(codec: type[Payload], kind: int, body: bytes, inner: int, offset: int, strict: bool) -> Payload:
     try:
         payload = codec.parse_body(body, offset=offset, strict=strict)
     except WireError:
