@@ -1,0 +1,1 @@
+"""IPsec processing without sockets: SPD, SAD, ESP, replay protection, lifetimes, fragments and path MTU."""

@@ -1,0 +1,46 @@
+"""Why a packet was not carried. One name per reason: counters, logs and tests use the same."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Discard(StrEnum):
+    """The reason for which IPsec processing dropped a packet."""
+
+    # inbound, before the integrity check
+    TRUNCATED = "esp-truncated"
+    RESERVED_SPI = "esp-reserved-spi"
+    NO_SA = "esp-no-sa"
+    SEQUENCE_ZERO = "esp-sequence-zero"
+    REPLAY = "esp-replay"
+    WRONG_ENCAPSULATION = "esp-wrong-encapsulation"
+    # inbound, integrity and contents
+    INTEGRITY = "esp-integrity"
+    PADDING = "esp-padding"
+    DUMMY = "esp-dummy"
+    NEXT_HEADER = "esp-next-header"
+    INNER_MALFORMED = "inner-malformed"
+    SELECTORS = "inner-selectors"
+    ECN = "inner-ecn-not-ect-marked-ce"
+    # outbound
+    NO_POLICY = "outbound-no-policy"
+    POLICY_DISCARD = "outbound-policy-discard"
+    NO_OUTBOUND_SA = "outbound-no-sa"
+    SEQUENCE_OVERFLOW = "outbound-sequence-overflow"
+    FRAGMENT_IN_TRANSPORT = "outbound-fragment-in-transport-mode"
+    TOO_BIG = "outbound-too-big"
+    # both
+    EXPIRED = "sa-expired"
+    MALFORMED = "malformed-ip"
+
+
+class Discarded(Exception):
+    """A packet was dropped for `reason`. `spi` and `sequence` are what an audit entry needs (RFC 4303 section 4)."""
+
+    def __init__(self, reason: Discard, detail: str = "", *, spi: int = 0, sequence: int = 0) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+        self.spi = spi
+        self.sequence = sequence

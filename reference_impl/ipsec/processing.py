@@ -1,0 +1,298 @@
+"""The IPsec boundary: cleartext packets on one side, ESP on the other (RFC 4301 sections 5.1 and 5.2).
+
+Sans-I/O: packets and the time go in; packets, ESP and notices come out. Nothing is raised for a bad packet: it is
+counted under its reason and offered to `audit`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from . import fragments, tunnel
+from .discards import Discard, Discarded
+from .flow import read_flow, total_length
+from .lifetime import UNLIMITED, Limit, Volume, VolumeMeter
+from .sa import EspMode, InboundSa, OutboundSa
+from .sad import Path, Sad, SaPair
+from .selectors import SaSelectors
+from .spd import Action, Spd
+from .tunnel import Outer
+
+
+class EspDatagram(NamedTuple):
+    """One ESP packet to send on `path`; `traffic_class` and `dont_fragment` are for the outer header."""
+
+    esp: bytes
+    path: Path
+    traffic_class: int
+    dont_fragment: bool
+
+
+class Outbound(NamedTuple):
+    """What became of cleartext: ESP to send, ICMP messages back to the sender, packets to send as they are."""
+
+    datagrams: list[EspDatagram]
+    replies: list[bytes]
+    bypassed: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """An SA pair reached a volume limit: replace it (soft) or delete it (hard)."""
+
+    child_id: int
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPath:
+    """An authenticated ESP packet came from another outer address or port than the pair sends to."""
+
+    child_id: int
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Cleartext matched a PROTECT policy that has no SA."""
+
+    policy: str
+    flow: str
+
+
+Notice = LimitReached | PeerPath | Acquire
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A discarded packet, with what RFC 4303 section 4 wants in the log entry."""
+
+    at: float
+    reason: Discard
+    detail: str
+    spi: int
+    sequence: int
+    source: str
+    destination: str
+
+
+class Processor:
+    """SPD, SAD and counters of one gateway.
+
+    `mtu`: octets of an outer packet on the first hop; `mtu_age`: seconds for which a smaller path MTU is believed.
+    """
+
+    def __init__(
+        self,
+        spd: Spd | None = None,
+        *,
+        mtu: int = 1500,
+        mtu_age: float = 600.0,
+        dont_fragment: tunnel.DontFragment = tunnel.DontFragment.COPY,
+        audit: Callable[[Audit], None] | None = None,
+    ) -> None:
+        self.spd = spd or Spd()
+        self.sad = Sad()
+        self.mtu = mtu
+        self.mtu_age = mtu_age
+        self.dont_fragment = dont_fragment
+        self.counters: Counter[str] = Counter()
+        self._audit = audit
+        self._notices: list[Notice] = []
+
+    def install(
+        self,
+        child_id: int,
+        connection: str,
+        inbound: InboundSa,
+        outbound: OutboundSa,
+        selectors: SaSelectors,
+        path: Path,
+        *,
+        volume: Volume = UNLIMITED,
+        sending: bool = True,
+    ) -> SaPair:
+        """Add an SA pair. Raises ValueError when the child or its inbound SPI is already there."""
+        esn = outbound.transform.esn
+        pair = SaPair(
+            child_id,
+            connection,
+            inbound,
+            outbound,
+            selectors,
+            path,
+            VolumeMeter(volume, esn=esn),
+            VolumeMeter(volume, esn=esn),
+            sending,
+        )
+        self.sad.add(pair)
+        return pair
+
+    def take_notices(self) -> list[Notice]:
+        """What happened since the last call and concerns key management."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def set_path_mtu(self, now: float, child_id: int, mtu: int) -> None:
+        """Believe a smaller path MTU for a while. Values below the protocols' minimum count as the minimum."""
+        pair = self.sad.get(child_id)
+        if pair is not None:
+            least = 1280 if ":" in pair.path.remote else 576
+            pair.path_mtu = min(max(mtu, least), self.mtu)
+            pair.path_mtu_expires = now + self.mtu_age
+
+    # cleartext to ESP
+
+    def outbound(self, now: float, packet: bytes) -> Outbound:
+        """Protect, bypass or discard a cleartext packet (RFC 4301 section 5.1)."""
+        result = Outbound([], [], [])
+        try:
+            pair = self._outbound_pair(packet)
+            if pair is None:
+                result.bypassed.append(packet)
+                self.counters["bypassed"] += 1
+                return result
+            self._protect(now, pair, packet, result)
+        except Discarded as discarded:
+            self._discarded(now, discarded, *_ends(packet))
+        return result
+
+    def dummy(self, child_id: int, size: int = 0) -> EspDatagram | None:
+        """A dummy packet on an SA pair, None when there is no such pair."""
+        pair = self.sad.get(child_id)
+        if pair is None or pair.outbound.expired:
+            return None
+        self.counters["dummies-sent"] += 1
+        return EspDatagram(pair.outbound.dummy(size), pair.path, 0, False)
+
+    def _outbound_pair(self, packet: bytes) -> SaPair | None:
+        length = total_length(packet)
+        if length != len(packet):
+            raise Discarded(Discard.MALFORMED, f"total length {length} in {len(packet)} octets")
+        if not self.spd.policies:
+            pair = self.sad.outbound(packet)
+            if pair is None:
+                raise Discarded(Discard.NO_OUTBOUND_SA, str(read_flow(packet)))
+            return pair
+        flow = read_flow(packet)
+        policy = self.spd.lookup(flow)
+        if policy is not None and policy.action is Action.DISCARD:
+            raise Discarded(Discard.POLICY_DISCARD, f"policy {policy.name}: {flow}")
+        if policy is not None and policy.action is Action.BYPASS:
+            return None
+        pair = self.sad.outbound(packet)
+        if pair is None:
+            if policy is None:
+                raise Discarded(Discard.NO_POLICY, str(flow))
+            self._notices.append(Acquire(policy.name, str(flow)))
+            raise Discarded(Discard.NO_OUTBOUND_SA, f"policy {policy.name}: {flow}")
+        return pair
+
+    def _protect(self, now: float, pair: SaPair, packet: bytes, result: Outbound) -> None:
+        sa = pair.outbound
+        pieces = [packet]
+        if sa.mode is EspMode.TUNNEL:
+            room = self.inner_mtu(now, pair)
+            if len(packet) > room:
+                if not fragments.may_fragment(packet):
+                    reporter = packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
+                    result.replies.append(fragments.too_big(packet, room, reporter))
+                    raise Discarded(Discard.TOO_BIG, f"{len(packet)} octets, the SA carries {room}", spi=sa.spi)
+                pieces = fragments.fragment_ipv4(packet, room)
+                self.counters["fragmented"] += 1
+        for piece in pieces:
+            if sa.expired:
+                raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi, sequence=sa.sequence)
+            sealed = sa.encapsulate(piece)
+            fixed = tunnel.outer_dont_fragment(piece, self.dont_fragment)
+            result.datagrams.append(EspDatagram(sealed, pair.path, tunnel.traffic_class(piece), fixed))
+            self.counters["encapsulated"] += 1
+            pair.last_out = now
+            self._meter(pair, pair.meter_out.reached(sa.packets, sa.octets))
+
+    def inner_mtu(self, now: float, pair: SaPair) -> int:
+        """The largest inner packet in octets that the SA pair carries in one piece."""
+        mtu = pair.path_mtu if pair.path_mtu and now < pair.path_mtu_expires else self.mtu
+        header = 40 if ":" in pair.path.remote else 20
+        transform = pair.outbound.transform
+        room = mtu - header - (8 if pair.path.encapsulate else 0) - 8 - transform.iv_size - transform.icv_size
+        return room - room % transform.alignment - 2
+
+    # ESP to cleartext
+
+    def inbound(self, now: float, esp: bytes, path: Path, traffic_class: int = 0) -> bytes | None:
+        """The cleartext packet in an ESP packet that came over `path`, or None (RFC 4301 section 5.2)."""
+        try:
+            if len(esp) < 8:
+                raise Discarded(Discard.TRUNCATED, f"{len(esp)} octets")
+            pair = self.sad.inbound(esp[:4])
+            if pair is None:
+                spi, sequence = int.from_bytes(esp[:4], "big"), int.from_bytes(esp[4:8], "big")
+                reason = Discard.RESERVED_SPI if spi < 256 else Discard.NO_SA
+                raise Discarded(reason, spi=spi, sequence=sequence)
+            sa = pair.inbound
+            if sa.expired:
+                raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi)
+            packet = sa.decapsulate(esp, _outer(path, traffic_class))
+        except Discarded as discarded:
+            if discarded.reason in (Discard.DUMMY, Discard.SELECTORS):
+                self._authenticated(now, path, self.sad.inbound(esp[:4]))
+            self._discarded(now, discarded, path.remote, path.local)
+            return None
+        self.counters["decapsulated"] += 1
+        self._authenticated(now, path, pair)
+        self._meter(pair, pair.meter_in.reached(sa.packets, sa.octets))
+        return packet
+
+    def _authenticated(self, now: float, path: Path, pair: SaPair | None) -> None:
+        if pair is None:
+            return
+        pair.last_in = now
+        own = pair.path
+        if path.encapsulate and (path.remote != own.remote or path.remote_port != own.remote_port):
+            self._notices.append(PeerPath(pair.child_id, path.remote, path.remote_port))
+
+    def _meter(self, pair: SaPair, limit: Limit | None) -> None:
+        if limit is None:
+            return
+        if limit is Limit.HARD:
+            pair.inbound.expired = pair.outbound.expired = True
+        self._notices.append(LimitReached(pair.child_id, limit))
+
+    def _discarded(self, now: float, discarded: Discarded, source: str, destination: str) -> None:
+        self.counters[discarded.reason.value] += 1
+        # a dummy packet is discarded without indicating an error (RFC 4303 section 2.6)
+        if self._audit is not None and discarded.reason is not Discard.DUMMY:
+            self._audit(
+                Audit(
+                    now,
+                    discarded.reason,
+                    discarded.detail,
+                    discarded.spi,
+                    discarded.sequence,
+                    source,
+                    destination,
+                )
+            )
+
+
+def _outer(path: Path, traffic_class: int) -> Outer:
+    packed = _packed(path.remote), _packed(path.local)
+    return Outer(packed[0], packed[1], traffic_class)
+
+
+def _packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed
+
+
+def _ends(packet: bytes) -> tuple[str, str]:
+    try:
+        flow = read_flow(packet)
+    except Discarded:
+        return "", ""
+    return str(ipaddress.ip_address(flow.source)), str(ipaddress.ip_address(flow.destination))
