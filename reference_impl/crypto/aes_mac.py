@@ -21,7 +21,7 @@ def aes_xcbc_mac(key: bytes, data: bytes) -> bytes:
     k1, k2, k3 = derived[:16], derived[16:32], derived[32:]
     whole = max(0, (len(data) - 1) // BLOCK_SIZE) * BLOCK_SIZE
     last = data[whole:]
-    padded = last + b"\x80" + bytes(BLOCK_SIZE - 1 - len(last))
+    padded = (last + b"\x80").ljust(BLOCK_SIZE, b"\0")
     final = _xor(last, k2) if len(last) == BLOCK_SIZE else _xor(padded, k3)
     chain = Cipher(algorithms.AES(k1), modes.CBC(bytes(BLOCK_SIZE))).encryptor()
     chain.update(data[:whole])
