@@ -1,0 +1,183 @@
+"""One run's share of the lab: its networks and containers, all labelled with the run's id.
+
+A lab removes what it made in :meth:`Lab.close`; if the process dies first, its keeper does (see
+:mod:`peers.keeper`). Networks are *internal*: the host and the containers reach each other, nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from docker.models.containers import Container
+
+from peers import engine, images, keeper
+from peers.errors import LabError, PeerError
+
+READY_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """An internal network: ``gateway`` is the host's own address on it, ``interface`` the host's bridge."""
+
+    name: str
+    id: str
+    subnet: str
+    gateway: str
+    interface: str
+
+
+class Lab:
+    """Networks and containers of one run. Use as a context manager, or call :meth:`close`."""
+
+    def __init__(self, run_id: str | None = None, *, persistent: bool = False) -> None:
+        """Connect to an engine (started if needed). ``persistent``: survive this process until ``peers.down``."""
+        self.run_id = run_id or secrets.token_hex(4)
+        self.persistent = persistent
+        self._keeper: subprocess.Popen[bytes] | None = None
+        with engine.locked(engine.start_lock(), engine.START_TIMEOUT):
+            self.engine = engine.find_or_start()
+            if persistent:
+                engine.pin(self.engine)
+            else:
+                self._keeper = self._start_keeper()
+        self.client = self.engine.client()
+
+    def _start_keeper(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "peers.keeper", self.run_id, self.engine.url]
+        if self.engine.own:
+            command.append(str(self.engine.own))
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment
+        )
+        assert process.stdout is not None
+        if process.stdout.readline() != b"ready\n":
+            raise LabError("the lab's keeper process did not start", "See its message above")
+        return process
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of everything that this run makes."""
+        return {images.LABEL: "lab", keeper.RUN_LABEL: self.run_id}
+
+    def network(self, name: str, *, subnet: str | None = None) -> Net:
+        """Create an internal network."""
+        full = f"ikeproof-{self.run_id}-{name}"
+        pools = docker.types.IPAMPool(subnet=subnet) if subnet else None
+        ipam = docker.types.IPAMConfig(pool_configs=[pools]) if pools else None
+        try:
+            made = self.client.networks.create(full, driver="bridge", internal=True, labels=self.labels, ipam=ipam)
+        except APIError as error:
+            raise LabError(
+                f"Docker cannot create a network: {error.explanation}", "Remove unused networks (docker network prune)"
+            ) from None
+        made.reload()
+        config = made.attrs["IPAM"]["Config"][0]
+        assert made.id is not None
+        interface = made.attrs["Options"].get("com.docker.network.bridge.name", f"br-{made.id[:12]}")
+        return Net(full, made.id, config["Subnet"], config["Gateway"].partition("/")[0], interface)
+
+    def container(
+        self,
+        image: str,
+        name: str,
+        network: Net,
+        *,
+        environment: Mapping[str, str] | None = None,
+        volumes: Mapping[Path, str] | None = None,
+        command: Sequence[str] = (),
+        **options: Any,
+    ) -> Container:
+        """Start a container of a catalogue image with what IPsec needs (NET_ADMIN, NET_RAW, TUN)."""
+        options.setdefault("sysctls", {"net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"})
+        tag = images.ensure(self.client, image, _say)
+        try:
+            return self.client.containers.run(
+                tag,
+                list(command),
+                name=f"ikeproof-{self.run_id}-{name}",
+                hostname=name.replace(".", "-"),
+                network=network.name,
+                detach=True,
+                cap_add=["NET_ADMIN", "NET_RAW"],
+                devices=["/dev/net/tun"],
+                environment=dict(environment or {}),
+                volumes={str(host): {"bind": inside, "mode": "rw"} for host, inside in (volumes or {}).items()},
+                labels=self.labels,
+                **options,
+            )
+        except APIError as error:
+            raise LabError(
+                f"Docker cannot start {name}: {error.explanation}", "Check the Docker engine's log"
+            ) from None
+
+    def address(self, container: Container, network: Net) -> str:
+        """The container's IPv4 address on ``network``."""
+        container.reload()
+        networks = container.attrs["NetworkSettings"]["Networks"]
+        address = str(networks.get(network.name, {}).get("IPAddress", ""))
+        if not address:
+            raise PeerError(f"{container.name} has no address: {last_words(container)}", "Read its log above")
+        return address
+
+    def close(self) -> None:
+        """Remove everything of this run; stop our own engine if nobody else uses it."""
+        with contextlib.suppress(DockerException, OSError):
+            keeper.remove(self.client, f"{keeper.RUN_LABEL}={self.run_id}")
+        self.client.close()
+        if self._keeper:
+            assert self._keeper.stdin is not None
+            assert self._keeper.stdout is not None
+            self._keeper.stdin.close()
+            self._keeper.stdout.close()
+            self._keeper.wait(engine.STOP_TIMEOUT + 10)
+            self._keeper = None
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _say(text: str) -> None:
+    print(f"ikeproof: {text}", file=sys.stderr, flush=True)
+
+
+def last_words(container: Container) -> str:
+    """The end of a container's output, for an error message."""
+    try:
+        return container.logs(tail=8).decode(errors="replace").strip()[-800:] or "(no output)"
+    except (NotFound, APIError) as error:
+        return f"(no log: {error})"
+
+
+def down() -> int:
+    """Remove everything that any run left in the engine, and stop our own engine; returns the number of objects."""
+    with engine.locked(engine.start_lock(), engine.START_TIMEOUT):
+        found = engine.find()
+        if found is None:
+            return 0
+        client = found.client()
+        try:
+            count = keeper.remove(client, f"{images.LABEL}=lab")
+        finally:
+            client.close()
+        if found.own:
+            engine.stop(found.own)
+    return count

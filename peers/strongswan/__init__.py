@@ -1,0 +1,1 @@
+"""strongSwan: charon with its user-space data plane, driven over vici."""
