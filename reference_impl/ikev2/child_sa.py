@@ -43,6 +43,7 @@ class ChildSa:
     # The Child SA that the peer made out of this one while our own rekey was under way, and its lower nonce.
     peer_rekey: tuple[ChildSa, bytes] | None = None
     send_pending: bool = False
+    replaces: ChildSa | None = None
     removed_told: bool = False
     octets: int = 0
     packets: int = 0
@@ -81,6 +82,7 @@ def install(
     engine.children[child.child_id] = child
     engine.child_spis[child.spi_in] = child
     child.send_pending = not send
+    child.replaces = replaces
     ours, theirs = (keys.encr_i, keys.integ_i), (keys.encr_r, keys.integ_r)
     if not child.initiator:
         ours, theirs = theirs, ours
@@ -135,6 +137,7 @@ def remove(engine: Engine, child: ChildSa, reason: Reason) -> None:
         return
     child.advance(ChildTrigger.REMOVE)
     lifetimes.stop_child(engine, child)
+    child.replaces = child.peer_rekey = None
     child.sa.children.pop(child.spi_in, None)
     engine.children.pop(child.child_id, None)
     engine.child_spis.pop(child.spi_in, None)

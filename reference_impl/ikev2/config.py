@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+
+from cryptography.x509 import Certificate
 
 from reference_impl.crypto.suite import EspSuite, IkeSuite
+from reference_impl.pki.load import PrivateKey
 from reference_impl.wire.registries import AuthMethod, HashAlgorithm
 from reference_impl.wire.ts import TrafficSelector
 
@@ -46,17 +50,17 @@ class Encapsulation(StrEnum):
 class AuthConfig:
     """Credentials of one side of a connection.
 
-    Local side: ``psk``, or ``private_key`` with ``certificates`` (DER, end entity first, then intermediates).
-    Remote side: ``psk``, or ``trust_anchors`` (DER). ``hash_algorithms`` are those for RFC 7427, best first;
-    ``signature_method`` is used by the local side when the peer has not announced RFC 7427 support, and forces
-    a classic method (RSA 1, ECDSA 9–11) when ``use_rfc7427`` is false.
+    Local side: ``psk``, or ``private_key`` with ``certificates`` (end entity first, then intermediates).
+    Remote side: ``psk``, or ``trust_anchors``. ``hash_algorithms`` are those for RFC 7427, best first;
+    without ``use_rfc7427`` they are not announced and a local key signs with its classic method (RSA 1,
+    ECDSA 9 to 11). ``methods`` restricts what the remote side may use; empty: all methods of its kind.
     """
 
     kind: AuthKind
     psk: bytes = field(default=b"", repr=False)
-    private_key: Any = field(default=None, repr=False)
-    certificates: tuple[bytes, ...] = ()
-    trust_anchors: tuple[bytes, ...] = ()
+    private_key: PrivateKey | None = field(default=None, repr=False)
+    certificates: tuple[Certificate, ...] = ()
+    trust_anchors: tuple[Certificate, ...] = ()
     hash_algorithms: tuple[HashAlgorithm, ...] = (
         HashAlgorithm.SHA2_256,
         HashAlgorithm.SHA2_384,
@@ -141,9 +145,18 @@ class RetransmitPolicy:
     ceiling: float = 60.0
 
 
+def system_time() -> datetime:
+    """The time of day, for certificates."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """The whole engine. Every limit is an upper bound on memory that a stranger can make the engine use."""
+    """The whole engine. Every limit is an upper bound on memory that a stranger can make the engine use.
+
+    ``ike_port`` and ``natt_port`` are the local ports that the shell has bound: messages on ``natt_port`` have the
+    non-ESP marker. ``wall_clock`` tells the time of day for certificate validity.
+    """
 
     connections: tuple[ConnectionConfig, ...] = ()
     name: str = "ikeproof"
@@ -169,4 +182,5 @@ class EngineConfig:
     temporary_failure_limit: float = 180.0
     linger: float = 30.0
     notify_invalid_message_id: bool = False
+    wall_clock: Callable[[], datetime] = system_time
     vendor_ids: tuple[bytes, ...] = (b"ikeproof reference",)

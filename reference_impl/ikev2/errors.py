@@ -30,12 +30,16 @@ class Refusal(Exception):
 
 
 class BadResponse(Exception):
-    """A response cannot be accepted; no error message answers it (section 2.21)."""
+    """A response cannot be accepted; no error message answers it (section 2.21).
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    ``fatal``: the IKE SA has to be deleted, whatever the exchange was for.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, fatal: bool = False) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.fatal = fatal
 
 
 def invalid_syntax(reason: Reason, detail: str) -> Refusal:

@@ -60,6 +60,7 @@ class IkeSa:
     fragments_seen: bool = False
     nat_local: bool = False
     nat_remote: bool = False
+    forced_encapsulation: bool = False
     local_id: Identity | None = None
     remote_id: Identity | None = None
     auth_method: AuthMethod | None = None
@@ -166,8 +167,8 @@ class IkeSa:
 
     @property
     def encapsulate(self) -> bool:
-        """ESP goes in UDP when a NAT was detected on either side (section 2.23)."""
-        return self.nat_local or self.nat_remote
+        """ESP goes in UDP when a NAT was detected on either side (section 2.23), or claimed by one."""
+        return self.nat_local or self.nat_remote or self.forced_encapsulation
 
     @property
     def authenticated(self) -> bool:
@@ -180,14 +181,6 @@ class IkeSa:
         while sa.successor is not None:
             sa = sa.successor
         return sa
-
-    def next_iv(self, rng_bytes: bytes) -> bytes:
-        """An IV that this SA has not used: a counter for combined and counter modes, random octets for CBC."""
-        size = self.tx.iv_size
-        if size == 8:
-            self.iv_counter += 1
-            return self.iv_counter.to_bytes(8, "big")
-        return rng_bytes
 
     def find_child_by_peer_spi(self, spi: bytes) -> ChildSa | None:
         """The Child SA whose outbound SPI this is: how the peer names it in Delete and REKEY_SA."""
