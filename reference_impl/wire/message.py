@@ -32,7 +32,7 @@ class Message:
     next_payload: int | None = None
 
     @classmethod
-    def parse(cls, data: bytes, *, strict: bool = True) -> Self:
+    def parse(cls, data: bytes | bytearray | memoryview, *, strict: bool = True) -> Self:
         """Decode one message (without non-ESP marker).
 
         Strict raises WireError for everything malformed, for a header length other than the datagram's, and for a
@@ -40,6 +40,8 @@ class Message:
         critical bits are never judged, nor whether the SPIs are zero. Lenient raises Truncated below 28 octets only;
         its result encodes to the same octets.
         """
+        if type(data) is not bytes:
+            data = bytes(data)
         size = len(data)
         if size < HEADER_SIZE:
             raise header_truncated(size)

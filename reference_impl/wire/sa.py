@@ -13,6 +13,7 @@ from .registries import AttributeType, PayloadType, ProtocolId, TransformType
 
 _PROPOSAL = struct.Struct("!BBHBBBB")
 _TRANSFORM = struct.Struct("!BBHBBH")
+_SUBSTRUCTURE = struct.Struct("!BxH")
 _ATTRIBUTE = struct.Struct("!HH")
 _TYPES = TransformType.lookup()
 _PROTOCOLS = ProtocolId.lookup()
@@ -194,7 +195,7 @@ def _parse_proposal(body: bytes, start: int, offset: int, strict: bool) -> tuple
 def _parse_transform(body: bytes, start: int, limit: int, offset: int, strict: bool) -> tuple[Transform, int]:
     if limit - start < 8:
         raise Truncated(Reason.TRUNCATED, offset + start, f"{limit - start} octets; a transform has at least 8")
-    last, reserved1, length, kind, reserved2, number = _TRANSFORM.unpack_from(body, start)
+    last, length = _SUBSTRUCTURE.unpack_from(body, start)
     end = start + length
     if length < 8 or end > limit:
         raise BadLength(
@@ -206,6 +207,7 @@ def _parse_transform(body: bytes, start: int, limit: int, offset: int, strict: b
         raise BadValue(Reason.LAST_SUBSTRUC, offset + start, f"transform's Last Substruc is {last}")
     if length == 8 or (length == 12 and body[start + 8] & 0x80):
         return _short_transform(body[start + 1 : end]), end
+    _, reserved1, _, kind, reserved2, number = _TRANSFORM.unpack_from(body, start)
     attributes = _parse_attributes(body, start + 8, end, offset, strict)
     return Transform(_TYPES[kind], number, attributes, reserved1, reserved2), end
 
