@@ -48,6 +48,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What the reader must know: one deviation, or a reason why some tests have no verdict."""
+
+    reason: str
+    cases: tuple[Case, ...]
+    single: bool
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One device as the page shows it; `groups` is document → section → cases."""
 
@@ -58,7 +67,7 @@ class View:
     sentence: str
     documents: tuple[DocumentVerdicts, ...]
     coverage: tuple[DocumentCoverage, ...]
-    findings: tuple[tuple[str, tuple[Case, ...]], ...]
+    findings: tuple[tuple[str, int, tuple[Finding, ...]], ...]
     groups: tuple[tuple[str, tuple[tuple[str, tuple[Case, ...]], ...]], ...]
     profile: tuple[tuple[str, str], ...]
 
@@ -94,15 +103,6 @@ def _view(device: Device, out: Path, packed: dict[str, str]) -> View:
     groups: dict[str, dict[str, list[Case]]] = {}
     for case in cases:
         groups.setdefault(case.rfc, {}).setdefault(case.section, []).append(case)
-    findings = (
-        (title, tuple(case for case in cases if case.outcome is wanted))
-        for title, wanted in (
-            ("MUST failures", Outcome.MUST_FAIL),
-            ("SHOULD deviations", Outcome.SHOULD_FAIL),
-            ("Tester errors", Outcome.ERROR),
-            ("Inconclusive", Outcome.INCONCLUSIVE),
-        )
-    )
     return View(
         device=device,
         tally=counts,
@@ -111,7 +111,7 @@ def _view(device: Device, out: Path, packed: dict[str, str]) -> View:
         sentence=_sentence(counts),
         documents=by_document(device),
         coverage=coverage(device),
-        findings=tuple((title, items) for title, items in findings if items),
+        findings=tuple(_findings(cases)),
         groups=tuple(
             (rfc, tuple((name, tuple(items)) for name, items in sorted(sections.items(), key=_by_name)))
             for rfc, sections in sorted(groups.items(), key=_by_name)
@@ -120,7 +120,32 @@ def _view(device: Device, out: Path, packed: dict[str, str]) -> View:
     )
 
 
-def _by_name(item: tuple[str, object]) -> tuple[tuple[int, int, str], ...]:
+def _findings(cases: Sequence[Case]) -> Iterator[tuple[str, int, tuple[Finding, ...]]]:
+    """Title, number of tests, findings: each deviation alone, and tests without a verdict by their reason."""
+    for title, wanted in (("MUST failures", Outcome.MUST_FAIL), ("SHOULD deviations", Outcome.SHOULD_FAIL)):
+        chosen = sorted(
+            (case for case in cases if case.outcome is wanted),
+            key=lambda case: case.entry.test.known_deviation is not None,
+        )
+        if chosen:
+            singles = (Finding(_reason(case), (case,), True) for case in chosen)
+            yield title, len(chosen), tuple(singles)
+    for title, wanted in (("Tester errors", Outcome.ERROR), ("Inconclusive", Outcome.INCONCLUSIVE)):
+        by_reason: dict[str, list[Case]] = {}
+        for case in cases:
+            if case.outcome is wanted:
+                by_reason.setdefault(_reason(case), []).append(case)
+        if by_reason:
+            grouped = (Finding(reason, tuple(items), False) for reason, items in by_reason.items())
+            yield title, sum(map(len, by_reason.values())), tuple(grouped)
+
+
+def _reason(case: Case) -> str:
+    test = case.entry.test
+    return test.reason or test.observed or test.purpose or test.id
+
+
+def _by_name(item: tuple[str, object]) -> tuple[tuple[tuple[int, int, str], ...], ...]:
     return natural(item[0])
 
 

@@ -46,12 +46,15 @@ def rfc_url(rfc: str, section: str) -> str | None:
     return f"https://www.rfc-editor.org/rfc/rfc{found.group(1)}{anchor}"
 
 
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which 2.10 comes after 2.9."""
+def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """Sort key for ids and sections: 2.10 comes after 2.9, and rfc7296/2.7/x before rfc7296/2.7.1/x."""
     return tuple(
-        (0, int(part), "") if part.isdigit() and part.isascii() and len(part) < 20 else (1, 0, part)
-        for part in re.split(r"(\d+)", text)
-        if part
+        tuple(
+            (0, int(part), "") if part.isdigit() and part.isascii() and len(part) < 20 else (1, 0, part)
+            for part in re.split(r"(\d+)", step)
+            if part
+        )
+        for step in text.split("/")
     )
 
 

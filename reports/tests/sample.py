@@ -269,6 +269,8 @@ def poison(document: Any, path: str = "$") -> Any:
         }
     if isinstance(document, list):
         return [poison(value, f"{path}[{index}]") for index, value in enumerate(document)]
+    if path.endswith(".abbreviation"):
+        return "<b>"
     if isinstance(document, str):
         return f"{document} {HOSTILE}"
     return document
