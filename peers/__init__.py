@@ -1,0 +1,24 @@
+"""The lab: real implementations in containers, our reference as a process, hardware over the network."""
+
+from peers.driver import ChildSaView, Driver, DutHandle, IkeSaView, PingResult
+from peers.dut import NAMES, Options, attach, start, stop
+from peers.errors import LabError, NotSupported, PeerError
+from peers.lab import Lab, down
+
+__all__ = [
+    "NAMES",
+    "ChildSaView",
+    "Driver",
+    "DutHandle",
+    "IkeSaView",
+    "Lab",
+    "LabError",
+    "NotSupported",
+    "Options",
+    "PeerError",
+    "PingResult",
+    "attach",
+    "down",
+    "start",
+    "stop",
+]

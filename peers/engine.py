@@ -184,9 +184,11 @@ def _start(dockerd: str, root: Path) -> Engine:
     url = f"unix://{folder}/docker.sock"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [dockerd, "--data-root", str(root), "--exec-root", str(folder / "exec"), "-H", url]
-            # no default bridge: only internal networks exist, and a second engine does not fight over docker0
-            + ["-p", str(folder / "pid"), "--bridge", "none", "--storage-driver", "overlay2"],
+            [
+                *(dockerd, "--data-root", str(root), "--exec-root", str(folder / "exec"), "-H", url),
+                # no default bridge: only internal networks exist, and a second engine does not fight over docker0
+                *("-p", str(folder / "pid"), "--bridge", "none", "--storage-driver", "overlay2"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,13 +219,8 @@ def _restore(client: docker.DockerClient, image: Image) -> bool:
     zstd = subprocess.Popen(["zstd", "-q", "-d", "-c", str(archive)], stdout=subprocess.PIPE)
     assert zstd.stdout is not None
     try:
-        client.images.load(_chunks(zstd.stdout.read))
+        client.images.load(zstd.stdout)
     finally:
         zstd.stdout.close()
         status = zstd.wait()
     return status == 0
-
-
-def _chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    while chunk := read(1 << 20):
-        yield chunk

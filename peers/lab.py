@@ -20,7 +20,7 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 
-from peers import engine, images, keeper
+from peers import cleanup, engine, images
 from peers.errors import LabError, PeerError
 
 READY_TIMEOUT = 30.0
@@ -70,7 +70,7 @@ class Lab:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of everything that this run makes."""
-        return {images.LABEL: "lab", keeper.RUN_LABEL: self.run_id}
+        return {images.LABEL: "lab", cleanup.RUN_LABEL: self.run_id}
 
     def network(self, name: str, *, subnet: str | None = None) -> Net:
         """Create an internal network."""
@@ -135,7 +135,7 @@ class Lab:
     def close(self) -> None:
         """Remove everything of this run; stop our own engine if nobody else uses it."""
         with contextlib.suppress(DockerException, OSError):
-            keeper.remove(self.client, f"{keeper.RUN_LABEL}={self.run_id}")
+            cleanup.remove(self.client, f"{cleanup.RUN_LABEL}={self.run_id}")
         self.client.close()
         if self._keeper:
             assert self._keeper.stdin is not None
@@ -175,7 +175,7 @@ def down() -> int:
             return 0
         client = found.client()
         try:
-            count = keeper.remove(client, f"{images.LABEL}=lab")
+            count = cleanup.remove(client, f"{images.LABEL}=lab")
         finally:
             client.close()
         if found.own:

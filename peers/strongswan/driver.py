@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
-import vici
+import vici  # type: ignore[import-untyped]
 from docker.errors import DockerException
-from vici.exception import CommandException, SessionException
+from vici.exception import CommandException, SessionException  # type: ignore[import-untyped]
 
 from peers.driver import ChildSaView, IkeSaView, PingResult
 from peers.errors import NotSupported, PeerError
@@ -141,7 +141,9 @@ class StrongswanDriver:
             if _text(sa.get("initiator-spi")) != spi_i.lower():
                 continue
             for child in sa.get("child-sas", {}).values():
-                if spi_in is None or _text(child.get("spi-in")) == spi_in.lower():
+                # a rekeyed Child SA stays listed for some seconds after its deletion
+                usable = spi_in is None and _text(child.get("state")) == "INSTALLED"
+                if usable or (spi_in and _text(child.get("spi-in")) == spi_in.lower()):
                     return _text(child["uniqueid"])
         raise PeerError(f"{self.name} has no Child SA {spi_in or ''} under the IKE SA {spi_i}")
 

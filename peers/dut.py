@@ -1,0 +1,195 @@
+"""A peer as device under test: started with connections that accept any tester, handed over as a profile."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+
+from peers import cleanup
+from peers.ca import KeyType
+from peers.credentials import DUT_IDENTITY, TESTER_IDENTITY, DutCredentials
+from peers.driver import Driver, DutHandle
+from peers.errors import LabError
+from peers.lab import Lab
+from peers.scenario import ANY, Connection, Credentials, Endpoint, Identity, Mode
+
+PROTECTED = "10.1.0.0/24"
+PROTECTED_HOST = "10.1.0.1"
+TESTER_NETWORK = "10.2.0.0/16"
+POOL = "10.3.0.0/24"
+CONNECTION = "tester"
+
+_labs: dict[str, Lab] = {}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a DUT is started.
+
+    cookies: demand a cookie from the second half-open SA on. pool: assign inner addresses (a strongSwan with a pool
+    refuses Child SAs without a configuration request). persistent: survive this process (until ``peers.down``).
+    ike_port, natt_port: where the tester listens when the DUT initiates.
+    """
+
+    cookies: bool = False
+    pool: bool = False
+    persistent: bool = False
+    ike_port: int = 500
+    natt_port: int = 4500
+
+
+@dataclass(frozen=True)
+class DutSpec:
+    """What a peer accepts and claims as DUT."""
+
+    ike: tuple[str, ...]
+    child: tuple[str, ...]
+    key_types: tuple[KeyType, ...]
+    claims: dict[str, bool]
+    timing: dict[str, float]
+    modes: tuple[Mode, ...] = ("tunnel",)
+
+
+def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: str, pool: str = "") -> list[Connection]:
+    """One connection per authentication method for any tester, and ``tester*`` ones that the DUT can initiate.
+
+    ``dut`` is the DUT's address, ``tester`` the address that it initiates to.
+    """
+    anyone = Identity(ANY, "")
+    shared = Credentials(psk=credentials.psk)
+    gateway = Endpoint(dut, Identity.parse(DUT_IDENTITY), "psk", shared, (PROTECTED,))
+    peer = Endpoint(ANY, anyone, "psk", shared, (TESTER_NETWORK, POOL) if pool else (TESTER_NETWORK,))
+    base = Connection("psk", gateway, peer, spec.ike, spec.child, fragmentation=True, pool=pool)
+    made = [base]
+    for kind in spec.key_types:
+        identity, own = credentials.dut[kind]
+        made.append(
+            replace(
+                base,
+                name=kind,
+                local=replace(gateway, identity=identity, auth=kind, credentials=own),
+                remote=replace(peer, auth=kind, credentials=Credentials(ca=credentials.ca)),
+                pool="",
+            )
+        )
+    for each in tuple(made):
+        name = CONNECTION if each is base else f"{CONNECTION}-{each.name}"
+        target = replace(each.remote, address=tester, networks=(TESTER_NETWORK,))
+        made.append(replace(each, name=name, remote=target, pool=""))
+    return made
+
+
+def profile(
+    name: str, version: str, address: str, tester: str, spec: DutSpec, auth: tuple[dict[str, Any], dict[str, Any]]
+) -> dict[str, Any]:
+    """The DUT profile (the structure of ``conformance/schemas/profile.schema.json``)."""
+    return {
+        "dut": {
+            "name": name,
+            "version": version,
+            "peer": name.partition("-")[0],
+            "address": address,
+            "auth": auth[0],
+            "proposals": {"ike": list(spec.ike), "child": list(spec.child)},
+            "traffic": {"local": PROTECTED, "remote": TESTER_NETWORK, "ping": PROTECTED_HOST},
+            "claims": dict(spec.claims),
+            "timing": dict(spec.timing),
+            "trigger": {"driver": name, "connection": CONNECTION},
+        },
+        "tester": {"address": tester, "identity": TESTER_IDENTITY, "auth": auth[1]},
+    }
+
+
+def start(name: str, workdir: Path, options: Options | None = None) -> DutHandle:
+    """Start the DUT ``name`` with its files in ``workdir``; returns when it answers. Raises LabError."""
+    options = options or Options()
+    workdir = workdir.absolute()
+    workdir.mkdir(parents=True, exist_ok=True)
+    starter = _starter(name)
+    if name == "reference":
+        return starter(name, None, workdir, options)
+    lab = Lab(persistent=options.persistent)
+    try:
+        handle = starter(name, lab, workdir, options)
+    except BaseException:
+        lab.close()
+        raise
+    _labs[lab.run_id] = lab
+    return handle
+
+
+def _starter(name: str) -> Callable[[str, Any, Path, Options], DutHandle]:
+    if name.startswith("strongswan-"):
+        from peers.strongswan import dut as strongswan
+
+        return strongswan.start
+    if name.startswith("libreswan-"):
+        from peers.libreswan import dut as libreswan
+
+        return libreswan.start
+    if name == "reference":
+        from peers.reference import dut as reference
+
+        return reference.start
+    raise LabError(f"no peer is called {name!r}", f"Peers: {', '.join(NAMES)}")
+
+
+def attach(handle: DutHandle) -> Driver:
+    """A driver for a running DUT, in this or another process."""
+    if handle.name.startswith("strongswan-"):
+        from peers.strongswan import dut as strongswan
+
+        return strongswan.attach(handle)
+    if handle.name.startswith("libreswan-"):
+        from peers.libreswan import dut as libreswan
+
+        return libreswan.attach(handle)
+    if handle.name == "reference":
+        from peers.reference import dut as reference
+
+        return reference.attach(handle)
+    raise LabError(f"no peer is called {handle.name!r}", f"Peers: {', '.join(NAMES)}")
+
+
+def stop(handle: DutHandle) -> None:
+    """Stop a DUT and remove its containers and networks; from any process."""
+    if handle.name == "reference":
+        from peers.reference import dut as reference
+
+        reference.stop(handle)
+        return
+    if lab := _labs.pop(handle.run_id, None):
+        lab.close()
+    else:
+        with contextlib.suppress(DockerException):
+            client = docker.DockerClient(base_url=handle.engine, version="auto", timeout=60)
+            cleanup.remove(client, f"{cleanup.RUN_LABEL}={handle.run_id}")
+            client.close()
+    if folder := handle.control.get("folder"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@atexit.register
+def _stop_all() -> None:
+    for lab in list(_labs.values()):
+        if not lab.persistent:
+            lab.close()
+    _labs.clear()
+
+
+def private_folder() -> Path:
+    """A folder that only this user can enter, for control sockets and logs of a container that runs as root."""
+    return Path(tempfile.mkdtemp(prefix=f"ikeproof-{secrets.token_hex(2)}-"))
+
+
+NAMES = ("reference", "strongswan-5.9", "strongswan-6.0", "libreswan-5.2")

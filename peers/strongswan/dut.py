@@ -1,0 +1,129 @@
+"""strongSwan as device under test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import docker
+
+from peers import dut
+from peers.credentials import DutCredentials
+from peers.driver import DutHandle
+from peers.dut import DutSpec, Options
+from peers.lab import Lab
+from peers.strongswan.driver import StrongswanDriver
+
+SPEC = DutSpec(
+    ike=(
+        "aes128gcm16-prfsha256-ecp256",
+        "aes256gcm16-prfsha384-ecp384",
+        "aes128-sha256-modp2048",
+        "aes256-sha512-x25519",
+        "chacha20poly1305-prfsha256-x25519",
+        "aes256ccm16-prfsha512-ecp521",
+        "aes128ctr-aesxcbc-prfaesxcbc-modp3072",
+        "aes192-sha384-modp4096",
+        "aes128-sha1-modp2048",
+    ),
+    child=(
+        "aes128gcm16",
+        "aes128gcm16-ecp256",
+        "aes256gcm16-ecp384",
+        "aes128-sha256",
+        "aes256-sha512-modp2048",
+        "chacha20poly1305",
+        "aes128ctr-aesxcbc",
+        "aes256ccm16",
+        "aes128-sha1",
+    ),
+    key_types=("rsa", "ecdsa", "ed25519"),
+    claims={
+        "ikev2": True,
+        "responder": True,
+        "initiator": True,
+        "fragmentation": True,
+        "natt": True,
+        "cookies": False,
+        # the user-space data plane knows tunnel mode in UDP only
+        "tunnel": True,
+        "transport": False,
+        "config_payload": False,
+        "esn": False,
+        "ipv6": False,
+        "data_plane": True,
+        "pfs": True,
+        "rekey_ike": True,
+        "rekey_child": True,
+        "additional_child": True,
+        "childless": True,
+        "narrowing": True,
+        "signature_auth": True,
+        "mobike": False,
+        "eap": False,
+        "trigger_rekey_ike": True,
+        "trigger_rekey_child": True,
+        "trigger_delete_ike": True,
+        "trigger_delete_child": True,
+        "trigger_liveness": False,
+        "short_lifetimes": False,
+    },
+    timing={"answer": 2.0, "retransmit_first": 1.0, "trigger": 3.0},
+)
+_SETTINGS = """charon {{
+    dos_protection = {dos}
+    cookie_threshold = {threshold}
+    cookie_threshold_ip = {threshold}
+    block_threshold = 0
+    half_open_timeout = 30
+    retransmit_timeout = 1.0
+    retransmit_base = 1.8
+    retransmit_tries = 4
+}}
+"""
+
+
+def settings(options: Options) -> str:
+    """The part of strongswan.conf that depends on the run."""
+    return _SETTINGS.format(dos="yes" if options.cookies else "no", threshold=1 if options.cookies else 0)
+
+
+def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
+    """Bring up a container with charon, configured as responder for any tester."""
+    network = lab.network("dut")
+    folder = dut.private_folder()
+    (folder / "strongswan.d").mkdir()
+    (folder / "strongswan.d" / "run.conf").write_text(settings(options))
+    container = lab.container(
+        name, name, network, volumes={folder: "/lab"}, environment={"PROTECTED": f"{dut.PROTECTED_HOST}/24"}
+    )
+    credentials = DutCredentials.create(SPEC.key_types)
+    address = lab.address(container, network)
+    driver = StrongswanDriver(name, folder, str(container.id), lab.client)
+    try:
+        for connection in dut.connections(
+            SPEC, credentials, address, network.gateway, pool=dut.POOL if options.pool else ""
+        ):
+            driver.load(connection)
+        profile = dut.profile(
+            name, driver.version, address, network.gateway, SPEC, credentials.write(workdir / "credentials")
+        )
+    finally:
+        driver.close()
+    profile["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
+    profile["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
+    return DutHandle(
+        name=name,
+        profile=profile,
+        workdir=str(workdir),
+        control={"folder": str(folder)},
+        run_id=lab.run_id,
+        engine=lab.engine.url,
+        container=str(container.id),
+        interface=network.interface,
+    )
+
+
+def attach(handle: DutHandle) -> StrongswanDriver:
+    """A driver for a running strongSwan DUT."""
+    client = docker.DockerClient(base_url=handle.engine, version="auto", timeout=60)
+    return StrongswanDriver(handle.name, Path(handle.control["folder"]), handle.container, client)
