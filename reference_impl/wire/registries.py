@@ -1,7 +1,7 @@
 """IANA registries of IKEv2 as open enumerations.
 
 Source: the IANA registry "Internet Key Exchange Version 2 (IKEv2) Parameters". Names are IANA's;
-transform IDs without the prefix that repeats their type (ENCR_, PRF_, AUTH_).
+transform IDs and CFG types without the prefix that repeats the registry (ENCR_, PRF_, AUTH_, CFG_).
 """
 
 from __future__ import annotations
@@ -394,10 +394,10 @@ class TsType(OpenIntEnum):
 class CfgType(OpenIntEnum):
     """RFC 7296 §3.15."""
 
-    CFG_REQUEST = 1
-    CFG_REPLY = 2
-    CFG_SET = 3
-    CFG_ACK = 4
+    REQUEST = 1
+    REPLY = 2
+    SET = 3
+    ACK = 4
 
 
 class CfgAttribute(OpenIntEnum):

@@ -98,7 +98,7 @@ PAYLOADS: dict[str, Payload] = {
     ),
     "ts-opaque": TsiPayload((TrafficSelector(TsType.TS_SECLABEL, 0, 0, 0, b"label", b""),)),
     "cp": ConfigPayload(
-        CfgType.CFG_REPLY,
+        CfgType.REPLY,
         (
             ConfigAttribute(CfgAttribute.INTERNAL_IP4_ADDRESS, bytes((10, 3, 0, 1))),
             ConfigAttribute(CfgAttribute.INTERNAL_IP4_SUBNET, bytes((10, 0, 0, 0, 255, 0, 0, 0))),

@@ -177,3 +177,10 @@ def test_malformed_esp() -> None:
         esp.EspHeader(1 << 32, 0).to_bytes()
     with pytest.raises(EncodeError):
         esp.trailer(0, 4, 4, extra=256)
+
+
+def test_each_header_refuses_the_other_version() -> None:
+    with pytest.raises(BadValue):
+        ip.Ipv6Header.parse(ip.build_udp(*V4, 1, 2, bytes(40)))
+    with pytest.raises(BadValue):
+        ip.Ipv4Header.parse(ECHO6)

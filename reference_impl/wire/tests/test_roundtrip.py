@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference_impl.wire.base import Payload
 from reference_impl.wire.config import ConfigAttribute, ConfigPayload
 from reference_impl.wire.encrypted import SkfPayload, SkPayload
-from reference_impl.wire.errors import EncodeError
+from reference_impl.wire.errors import BadValue, EncodeError
 from reference_impl.wire.header import Flags
 from reference_impl.wire.message import Message, aad_for
 from reference_impl.wire.notify import DATA_SIZES, DeletePayload, NotifyPayload
@@ -210,6 +210,8 @@ def test_seal_prefix_is_what_precedes_the_content() -> None:
         assert parsed.encrypted.content == content
         assert parsed.encrypted.inner == encrypted.inner
         assert aad_for(sealed) == prefix
+    with pytest.raises(BadValue):
+        aad_for(outer.to_bytes())
 
 
 def test_any_buffer_is_parsed() -> None:
@@ -250,7 +252,7 @@ def test_accessors() -> None:
         TsiPayload((TrafficSelector(TsType.TS_IPV4_ADDR_RANGE, 0, 0, 0, b"", b""),)),
         TsiPayload((TrafficSelector.from_network("10.0.0.0/8"),) * 256),
         ConfigPayload(CfgType(256)),
-        ConfigPayload(CfgType.CFG_SET, (ConfigAttribute(CfgAttribute(0x8000)),)),
+        ConfigPayload(CfgType.SET, (ConfigAttribute(CfgAttribute(0x8000)),)),
         SkfPayload(65536, 1, b""),
         SkPayload(b"", 256),
         NoncePayload(bytes(20), reserved=128),
