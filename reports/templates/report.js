@@ -154,5 +154,6 @@
     test.scrollIntoView();
   };
   addEventListener("hashchange", follow);
-  if (location.hash) follow();
+  // The browser finds the target of the address only after the page has been read.
+  addEventListener("load", follow);
 })();

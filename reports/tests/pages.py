@@ -56,10 +56,15 @@ class Page(HTMLParser):
         return [attributes[attribute] for _, attributes in self.elements if attribute in attributes]
 
 
-def dump_dom(file: Path, profile: Path) -> str:
-    """The document after its scripts ran, as Chromium has it."""
+def dump_dom(file: Path, profile: Path, anchor: str = "") -> str:
+    """The document after its scripts ran, as Chromium has it; opened at `anchor`."""
     assert CHROMIUM
     switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     switches += " disable-component-update disable-sync virtual-time-budget=5000 dump-dom"
-    command = [CHROMIUM, *(f"--{switch}" for switch in switches.split()), f"--user-data-dir={profile}", file.as_uri()]
+    command = [
+        CHROMIUM,
+        *(f"--{switch}" for switch in switches.split()),
+        f"--user-data-dir={profile}",
+        file.as_uri() + anchor,
+    ]
     return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout.decode()

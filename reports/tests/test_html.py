@@ -309,3 +309,65 @@ def test_chromium_policy_stops_a_script_that_got_in(save: Save, tmp_path: Path) 
         re.sub(r"<meta http-equiv[^>]*>", "", page).replace("</main>", attack + "</main>"), encoding="utf-8"
     )
     assert "<title>owned" in dump_dom(file, tmp_path / "profile2")
+
+
+FILTER = """<script>
+setTimeout(async () => {
+  const wait = () => new Promise((done) => setTimeout(done, 200));
+  const form = document.getElementById("filter");
+  const search = form.elements.namedItem("q");
+  const told = [];
+  const tell = async () => { await wait(); told.push(document.getElementById("shown").textContent); };
+  const key = (target, name) => target.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
+  const set = (name, value) => {
+    form.elements.namedItem(name).value = value;
+    form.dispatchEvent(new Event("input"));
+    return tell();
+  };
+  await set("outcome", "must-fail");
+  await set("outcome", "attention");
+  await set("doc", "rfc4303");
+  form.reset();
+  await tell();
+  await set("level", "SHOULD");
+  await set("level", "");
+  await set("role", "initiator");
+  await set("role", "");
+  key(document.body, "/");
+  told.push(document.activeElement === search ? "focused" : "not focused");
+  search.value = "nonce octets";
+  form.dispatchEvent(new Event("input"));
+  await tell();
+  const groups = document.querySelectorAll(".section-group:not([hidden])").length;
+  key(search, "Escape");
+  await tell();
+  document.querySelector("a[data-outcome=inconclusive]").click();
+  await tell();
+  document.documentElement.dataset.told = [...told, groups].join(" | ");
+}, 100);
+</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_chromium_filters(save: Save, tmp_path: Path) -> None:
+    build(save(results()), tmp_path / "out")
+    file = tmp_path / "out" / "index.html"
+    page = re.sub(r"<meta http-equiv[^>]*>", "", file.read_text(encoding="utf-8"))
+    file.write_text(page.replace("</body>", FILTER + "</body>"), encoding="utf-8")
+    told = re.search(r'data-told="([^"]*)"', dump_dom(file, tmp_path / "profile"))
+    assert told
+    counts = [3, 9, 1, "All", 3, "All", 2, "All", "focused", 2, "All", 2, 1]
+    texts = {"All": "All 31 tests", "focused": "focused"}
+    wanted = [texts.get(str(count), f"{count} of 31 tests") for count in counts[:-1]]
+    assert told.group(1).split(" | ") == [*wanted, str(counts[-1])]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_chromium_opens_the_test_that_a_link_cites(save: Save, tmp_path: Path) -> None:
+    build(save(results()), tmp_path / "out")
+    file = tmp_path / "out" / "index.html"
+    opened = [
+        dump_dom(file, tmp_path / "profile", anchor).count('<ol class="ladder">')
+        for anchor in ("", "#rfc7296/2.7/one-proposal", "#nowhere/%")
+    ]
+    assert opened == [6, 7, 6]
