@@ -53,13 +53,12 @@ class RfcText:
 
     @cached_property
     def sections(self) -> tuple[tuple[int, str], ...]:
-        """(line, section number) of every heading: "2.23.1", "A" for an appendix, "C.1" inside it."""
+        """(line, section number) of every heading: "2.23.1", "A" for an appendix, "C.1" or "A2.1" inside it."""
         found: list[tuple[int, str]] = []
         for number in self._numbers:
             match = _HEADING.match(self.lines[number - 1])
             if match:
-                label = match["appendix"] or match["number"]
-                found.append((number, re.sub(r"^([A-Z])(\d)", r"\1.\2", label)))
+                found.append((number, match["appendix"] or match["number"]))
         return tuple(found)
 
     def section_at(self, line: int) -> str:
