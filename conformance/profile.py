@@ -115,7 +115,8 @@ class Profile:
 
     def public(self) -> dict[str, Any]:
         """The profile as read, every secret replaced."""
-        return _hide(copy.deepcopy(dict(self.data)))
+        hidden: dict[str, Any] = _hide(copy.deepcopy(dict(self.data)))
+        return hidden
 
 
 # What every IKEv2 device does unless it says otherwise.
@@ -133,7 +134,7 @@ def load(path: Path) -> Profile:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ProfileError(f"{path}: no such file; give a profile file or the name of a peer (`ikeproof peers`)") from None
+        raise ProfileError(f"{path}: no such file; give a profile or the name of a peer (`ikeproof peers`)") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path}: cannot be read: {error}") from None
     try:
@@ -152,7 +153,7 @@ def from_dict(data: Mapping[str, Any], *, source: str = "profile", base: Path | 
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise ProfileError(f"{source}: {place}: {text!r} is not an IP address; write 192.0.2.1 or 2001:db8::1") from None
+            raise ProfileError(f"{source}: {place}: {text!r} is not an IP address, such as 192.0.2.1") from None
     reader = _Reader(source, base)
     dut_auth = {name: reader.credential(name, part, f"dut.auth.{name}") for name, part in dut.get("auth", {}).items()}
     tester_auth = {
@@ -250,9 +251,7 @@ class _Reader:
                 parse_identity(identity.replace("%d", "1"))
             except ValueError as error:
                 raise ProfileError(f"{self.source}: {place}.identity: {error}") from None
-        values = {
-            key: self.octets(part[key], f"{place}.{key}") for key in ("psk", "cert", "key", "ca") if key in part
-        }
+        values = {key: self.octets(part[key], f"{place}.{key}") for key in ("psk", "cert", "key", "ca") if key in part}
         return Credential(method, identity, **values)
 
     def octets(self, part: Mapping[str, str], place: str) -> bytes:

@@ -28,15 +28,15 @@ def parse_identity(text: str) -> Identity:
         raise ValueError(f"{text!r} has no type: write fqdn:, email:, ipv4:, ipv6:, dn: or key: before it")
     match kind.lower():
         case "fqdn":
-            return Identity(IdType.FQDN, value.encode())
+            return Identity(IdType.ID_FQDN, value.encode())
         case "email":
-            return Identity(IdType.RFC822_ADDR, value.encode())
+            return Identity(IdType.ID_RFC822_ADDR, value.encode())
         case "ipv4":
-            return Identity(IdType.IPV4_ADDR, ipaddress.IPv4Address(value).packed)
+            return Identity(IdType.ID_IPV4_ADDR, ipaddress.IPv4Address(value).packed)
         case "ipv6":
-            return Identity(IdType.IPV6_ADDR, ipaddress.IPv6Address(value).packed)
+            return Identity(IdType.ID_IPV6_ADDR, ipaddress.IPv6Address(value).packed)
         case "dn":
-            return Identity(IdType.DER_ASN1_DN, x509.Name.from_rfc4514_string(value).public_bytes())
+            return Identity(IdType.ID_DER_ASN1_DN, x509.Name.from_rfc4514_string(value).public_bytes())
         case "key":
-            return Identity(IdType.KEY_ID, bytes.fromhex(value))
+            return Identity(IdType.ID_KEY_ID, bytes.fromhex(value))
     raise ValueError(f"{kind!r} is not an identity type: use fqdn, email, ipv4, ipv6, dn or key")
