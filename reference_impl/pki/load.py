@@ -13,6 +13,15 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
 MAX_FILE_SIZE = 1 << 20
+# All that the library raises for octets that are not the certificate they should be; these have no common base.
+PARSE_ERRORS = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def parse_certificate(der: bytes) -> x509.Certificate:
@@ -23,7 +32,7 @@ def parse_certificate(der: bytes) -> x509.Certificate:
         certificate.extensions  # noqa: B018
         certificate.subject  # noqa: B018
         certificate.issuer  # noqa: B018
-    except (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+    except PARSE_ERRORS as error:
         raise CertificateError(Reason.MALFORMED, "?", _reason(error)) from None
     return certificate
 
@@ -52,13 +61,13 @@ def load_certificates(path: str | Path) -> tuple[x509.Certificate, ...]:
             certificates = tuple(x509.load_pem_x509_certificates(data))
         else:
             certificates = (x509.load_der_x509_certificate(data),)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except PARSE_ERRORS as error:
         hint = "it holds a private key, not a certificate" if b"PRIVATE KEY-----" in data else _reason(error)
         raise LoadError(f"{path}: not a certificate in PEM or DER: {hint}") from None
     for certificate in certificates:
         try:
             certificate.extensions  # noqa: B018
-        except (ValueError, TypeError, x509.DuplicateExtension) as error:
+        except PARSE_ERRORS as error:
             raise LoadError(f"{path}: certificate {subject_text(certificate)!r}: {_reason(error)}") from None
     return certificates
 
