@@ -21,18 +21,41 @@ class Verdict(StrEnum):
 
 
 class Level(StrEnum):
-    """Requirement levels of RFC 2119."""
+    """Requirement levels in the words of RFC 2119; STATEMENT is a normative fact without such a word."""
 
     MUST = "MUST"
     MUST_NOT = "MUST NOT"
+    SHALL = "SHALL"
+    SHALL_NOT = "SHALL NOT"
+    REQUIRED = "REQUIRED"
     SHOULD = "SHOULD"
     SHOULD_NOT = "SHOULD NOT"
+    RECOMMENDED = "RECOMMENDED"
+    NOT_RECOMMENDED = "NOT RECOMMENDED"
     MAY = "MAY"
+    OPTIONAL = "OPTIONAL"
+    STATEMENT = "STATEMENT"
 
     @property
     def strength(self) -> str:
-        """MUST, SHOULD or MAY: the level without its NOT."""
-        return self.value.split()[0]
+        """MUST, SHOULD, MAY or STATEMENT: the level without its NOT and without synonyms."""
+        return _STRENGTH[self]
+
+
+_STRENGTH = {
+    Level.MUST: "MUST",
+    Level.MUST_NOT: "MUST",
+    Level.SHALL: "MUST",
+    Level.SHALL_NOT: "MUST",
+    Level.REQUIRED: "MUST",
+    Level.SHOULD: "SHOULD",
+    Level.SHOULD_NOT: "SHOULD",
+    Level.RECOMMENDED: "SHOULD",
+    Level.NOT_RECOMMENDED: "SHOULD",
+    Level.MAY: "MAY",
+    Level.OPTIONAL: "MAY",
+    Level.STATEMENT: "STATEMENT",
+}
 
 
 class Deviation(StrEnum):

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import evidence, text
-from reports.summary import Outcome, broken, outcome
+from reports.summary import STRENGTHS, Outcome, broken, outcome
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -87,7 +87,7 @@ def environment() -> Environment:
         day=lambda moment: moment.strftime("%Y-%m-%d %H:%M UTC"),
         iso=datetime.isoformat,
     )
-    env.globals.update(Outcome=Outcome, rfc_url=text.rfc_url, ladder=evidence.ladder)
+    env.globals.update(Outcome=Outcome, STRENGTHS=STRENGTHS, rfc_url=text.rfc_url, ladder=evidence.ladder)
     return env
 
 

@@ -10,7 +10,7 @@ from reports.merge import Device, Entry
 from reports.model import Deviation, Observable, Requirement, Test, Verdict
 from reports.text import natural
 
-STRENGTHS = ("MUST", "SHOULD", "MAY")
+STRENGTHS = {"MUST": "MUST / MUST NOT", "SHOULD": "SHOULD / SHOULD NOT", "MAY": "MAY", "STATEMENT": "Statement"}
 
 
 class Outcome(StrEnum):
@@ -98,7 +98,7 @@ def section(test: Test) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DocumentVerdicts:
-    """One document's tests: all together, and by the strength (MUST, SHOULD, MAY) of their level."""
+    """One document's tests: all together, and by the strength of their level."""
 
     rfc: str
     all: Tally
@@ -158,6 +158,29 @@ class DocumentCoverage:
     @property
     def total(self) -> int:
         return len(self.requirements)
+
+    @property
+    def by_strength(self) -> tuple[tuple[str, DocumentCoverage], ...]:
+        """The part of each strength that the document has."""
+        parts = (
+            (strength, tuple(each for each in self.requirements if each.requirement.level.strength == strength))
+            for strength in STRENGTHS
+        )
+        return tuple((strength, DocumentCoverage(self.rfc, part)) for strength, part in parts if part)
+
+    @property
+    def broken(self) -> int:
+        return self.count(Standing.BROKEN)
+
+    @property
+    def unjudged(self) -> int:
+        """Statements that have tests, none of which came to pass or fail."""
+        return self.count(Standing.UNJUDGED)
+
+    @property
+    def untested(self) -> int:
+        """Observable statements without a test."""
+        return self.count(Standing.UNTESTED)
 
     @property
     def observable(self) -> int:

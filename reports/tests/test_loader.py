@@ -84,7 +84,7 @@ BROKEN: list[tuple[tuple[Any, ...], Any, str, str]] = [
     (("tests", 0, "transcript", 0, "bytes"), "ABC", "$.tests[0].transcript[0].bytes", "hexadecimal"),
     (("tests", 0, "transcript", 0, "tree", 0, "name"), 5, "$.tests[0].transcript[0].tree[0].name", "a string"),
     (("tests", 0, "transcript", 0, "tree", 0, "value"), [], "$.tests[0].transcript[0].tree[0].value", "a string"),
-    (("requirements", 1, "level"), "SHALL", "$.requirements[1].level", "expected one of MUST"),
+    (("requirements", 1, "level"), "must", "$.requirements[1].level", "expected one of MUST"),
 ]
 
 
