@@ -34,6 +34,9 @@ def parse_certificate(der: bytes) -> x509.Certificate:
         certificate.issuer  # noqa: B018
     except PARSE_ERRORS as error:
         raise CertificateError(Reason.MALFORMED, "?", _reason(error)) from None
+    # The library takes a signature BIT STRING that does not end at an octet; no signature algorithm makes one.
+    if der[-len(certificate.signature) - 1] != 0:
+        raise CertificateError(Reason.MALFORMED, subject_text(certificate), "the signature is not whole octets")
     return certificate
 
 
