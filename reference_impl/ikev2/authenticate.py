@@ -43,9 +43,7 @@ def parse_hashes(message: Message) -> tuple[HashAlgorithm, ...]:
     if notify is None:
         return ()
     data = notify.data
-    return tuple(
-        [HashAlgorithm(int.from_bytes(data[at : at + 2], "big")) for at in range(0, len(data) - 1, 2)]
-    )
+    return tuple([HashAlgorithm(int.from_bytes(data[at : at + 2], "big")) for at in range(0, len(data) - 1, 2)])
 
 
 def announced_hashes(candidates: Sequence[ConnectionConfig]) -> tuple[HashAlgorithm, ...]:
@@ -72,9 +70,7 @@ def certificate_payloads(sa: IkeSa, local: AuthConfig) -> list[Payload]:
     """Our chain: the certificate of the signing key first (section 3.6). Sent also unasked: peers may not ask."""
     if local.kind is not AuthKind.PUBKEY:
         return []
-    return [
-        CertPayload(CertEncoding.X509_SIGNATURE, each.public_bytes(Encoding.DER)) for each in local.certificates
-    ]
+    return [CertPayload(CertEncoding.X509_SIGNATURE, each.public_bytes(Encoding.DER)) for each in local.certificates]
 
 
 def own_octets(sa: IkeSa, id_body: bytes) -> bytes:
@@ -155,9 +151,7 @@ def verify_signature(
     try:
         end_entity = verify_certificates(engine, remote, message)
         check_identity(end_entity, peer)
-        auth.verify(
-            payload.method, load.public_key(end_entity), octets, payload.data, sa.announced_hashes or None
-        )
+        auth.verify(payload.method, load.public_key(end_entity), octets, payload.data, sa.announced_hashes or None)
     except CertificateError as error:
         raise AuthenticationError(Reason.CERTIFICATE, str(error)) from error
     except CryptoError as error:
@@ -173,9 +167,7 @@ def verify_certificates(engine: Engine, remote: AuthConfig, message: Message) ->
     if len(encoded) > CERTIFICATE_LIMIT:
         raise AuthenticationError(Reason.CERTIFICATE, f"{len(encoded)} certificates")
     certificates = [load.parse_certificate(each) for each in encoded]
-    chain.validate_chain(
-        certificates[0], certificates[1:], remote.trust_anchors, engine.config.wall_clock()
-    )
+    chain.validate_chain(certificates[0], certificates[1:], remote.trust_anchors, engine.config.wall_clock())
     return certificates[0]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.wire.registries import NotifyType
 
-from . import child_sa, deletion, exchange, lifetimes, rekey_ike
+from . import children, deletion, exchange, lifetimes, rekey_ike
 from .events import IkeFailed, IkeRemoved, Reason
 from .states import IkeState, IkeTrigger
 
@@ -43,12 +43,11 @@ def close(
     if sa.state is IkeState.CLOSED:
         return
     rekey_ike.settle_before_close(engine, sa)
-    was_authenticated = sa.authenticated
     sa.advance(IkeTrigger.CLOSE)
     engine.half_open.pop(sa.ike_id, None)
     for message_id in sa.outbound.pending:
         engine.timers.cancel(("retransmit", sa.ike_id, message_id))
-    for kind in ("half-open", "keepalive", "liveness", "rekeyed", "retry", "reassembly"):
+    for kind in ("half-open", "keepalive", "liveness", "rekeyed", "reassembly"):
         engine.timers.cancel((kind, sa.ike_id))
     lifetimes.stop_ike(engine, sa)
     waiting = [pending.task for pending in sa.outbound.pending.values()]
@@ -58,17 +57,13 @@ def close(
         task.dropped(engine, sa, reason)
     drop_queue(engine, sa, reason)
     for child in list(sa.children.values()):
-        child_sa.remove(engine, child, Reason.PARENT_GONE)
+        children.remove(engine, child, Reason.PARENT_GONE)
     engine.release_addresses(sa)
     engine.sas.pop(sa.ike_id, None)
-    if was_authenticated:
-        engine.emit(
-            IkeRemoved(engine.now, sa.ike_id, sa.connection_name, sa.spi_i, sa.spi_r, reason, detail)
-        )
+    if sa.established:
+        engine.emit(IkeRemoved(engine.now, sa.ike_id, sa.connection_name, sa.spi_i, sa.spi_r, reason, detail))
     else:
-        engine.emit(
-            IkeFailed(engine.now, sa.ike_id, sa.connection_name, sa.initiator, reason, detail, notify)
-        )
+        engine.emit(IkeFailed(engine.now, sa.ike_id, sa.connection_name, sa.initiator, reason, detail, notify))
     if linger and sa.inbound.responses:
         engine.linger(sa)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from . import create_child, deletion
 from .states import ChildState, IkeState
 
 if TYPE_CHECKING:
@@ -87,10 +86,7 @@ def busy_with_ike(sa: IkeSa) -> Busy:
 def busy_for_ike_rekey(sa: IkeSa) -> Busy:
     """As busy_with_ike, and exchanges of ours about Child SAs count too."""
     busy = busy_with_ike(sa)
-    if busy is Busy.NOTHING and any(
-        isinstance(pending.task, create_child.CreateChild | deletion.DeleteChild)
-        for pending in sa.outbound.pending.values()
-    ):
+    if busy is Busy.NOTHING and any(pending.task.changes_children for pending in sa.outbound.pending.values()):
         return Busy.CHANGING_CHILDREN
     return busy
 
@@ -129,5 +125,3 @@ def lowest(*nonces: bytes) -> bytes:
 def ours_is_redundant(own_lowest: bytes, peer_lowest: bytes) -> bool:
     """The SA created with the lowest of the four nonces is closed by the endpoint that created it."""
     return own_lowest < peer_lowest
-
-

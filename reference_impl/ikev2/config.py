@@ -154,12 +154,13 @@ def system_time() -> datetime:
 class EngineConfig:
     """The whole engine. Every limit is an upper bound on memory that a stranger can make the engine use.
 
-    ``ike_port`` and ``natt_port`` are the local ports that the shell has bound: messages on ``natt_port`` have the
+    ``address`` is the local address of connections without one. ``ike_port`` and ``natt_port`` are the local ports that the shell has bound: messages on ``natt_port`` have the
     non-ESP marker. ``wall_clock`` tells the time of day for certificate validity.
     """
 
     connections: tuple[ConnectionConfig, ...] = ()
     name: str = "ikeproof"
+    address: str = ""
     ike_port: int = 500
     natt_port: int = 4500
     cookie_threshold: int = 32

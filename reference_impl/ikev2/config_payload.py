@@ -80,13 +80,11 @@ def find(message: Message, kind: CfgType) -> ConfigPayload | None:
     return None
 
 
-def answer(
-    engine: Engine, sa: IkeSa, connection: ConnectionConfig, message: Message
-) -> ConfigPayload | None:
+def answer(engine: Engine, sa: IkeSa, connection: ConnectionConfig, message: Message) -> ConfigPayload | None:
     """CFG_REPLY to a request for addresses; None without a request or a pool. Raises Refusal."""
     asked = find(message, CfgType.REQUEST)
     if asked is None:
-        if connection.require_config:
+        if connection.require_config and not sa.pool_addresses:
             raise Refusal(NotifyType.FAILED_CP_REQUIRED, Reason.CONFIG_REQUIRED, "no CFG_REQUEST")
         return None
     pool = engine.pool(connection)
@@ -141,15 +139,11 @@ def accept(engine: Engine, sa: IkeSa, message: Message) -> None:
             addresses += [
                 str(ipaddress.ip_address(value[:size])) for value in reply.of(ADDRESS[version]) if len(value) >= size
             ]
-            servers += [
-                str(ipaddress.ip_address(value)) for value in reply.of(DNS[version]) if len(value) == size
-            ]
+            servers += [str(ipaddress.ip_address(value)) for value in reply.of(DNS[version]) if len(value) == size]
     if not addresses:
         raise BadResponse(Reason.ADDRESS_FAILURE, "the responder assigned no address")
     sa.addresses = tuple(addresses)
-    engine.emit(
-        AddressesAssigned(engine.now, sa.ike_id, local=True, addresses=sa.addresses, dns=tuple(servers))
-    )
+    engine.emit(AddressesAssigned(engine.now, sa.ike_id, local=True, addresses=sa.addresses, dns=tuple(servers)))
 
 
 def answer_informational(engine: Engine, message: Message) -> tuple[ConfigPayload, ...]:

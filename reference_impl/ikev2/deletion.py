@@ -10,7 +10,7 @@ from reference_impl.wire.message import Message
 from reference_impl.wire.notify import DeletePayload
 from reference_impl.wire.registries import ExchangeType, ProtocolId
 
-from . import child_sa, closing, collisions, exchange
+from . import children, closing, collisions, exchange
 from .collisions import Ask, Reaction
 from .events import Reason
 from .states import ChildState, ChildTrigger
@@ -47,6 +47,7 @@ class DeleteChild(Task):
     """Close Child SAs: the request lists our inbound SPIs, the peer answers with its own."""
 
     exchange = ExchangeType.INFORMATIONAL
+    changes_children = True
 
     def __init__(self, children: Sequence[ChildSa], reason: Reason, spis: tuple[bytes, ...] = ()) -> None:
         self.children = tuple(children)
@@ -60,7 +61,7 @@ class DeleteChild(Task):
 
     def response(self, engine: Engine, sa: IkeSa, message: Message) -> None:
         for child in self.children:
-            child_sa.remove(engine, child, self.reason)
+            children.remove(engine, child, self.reason)
 
 
 def delete_child(engine: Engine, child: ChildSa, reason: Reason) -> None:
@@ -101,9 +102,9 @@ def close_by_peer(engine: Engine, sa: IkeSa, spi: bytes) -> list[bytes]:
     if how is Reaction.ANSWER_WITHOUT_DELETE:
         return []
     heirs = [other for other in child.sa.children.values() if other.replaces is child]
-    child_sa.remove(engine, child, Reason.DELETED_BY_PEER)
+    children.remove(engine, child, Reason.DELETED_BY_PEER)
     for heir in heirs:
-        child_sa.start_sending(engine, heir)
+        children.start_sending(engine, heir)
     return [child.spi_in]
 
 

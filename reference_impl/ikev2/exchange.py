@@ -65,9 +65,7 @@ def replace(engine: Engine, sa: IkeSa, pending: Pending, datagrams: Sequence[byt
 
 def _arm(engine: Engine, sa: IkeSa, pending: Pending) -> None:
     when = engine.now + retransmit.delay(engine.config.retransmit, pending.sent)
-    engine.timers.set(
-        ("retransmit", sa.ike_id, pending.message_id), when, lambda: on_timer(engine, sa, pending)
-    )
+    engine.timers.set(("retransmit", sa.ike_id, pending.message_id), when, lambda: on_timer(engine, sa, pending))
 
 
 def on_timer(engine: Engine, sa: IkeSa, pending: Pending) -> None:

@@ -41,6 +41,8 @@ class IkeSa:
     remote: Endpoint
     state: IkeState
     created: float
+    # Authenticated once; a deleting SA may never have been.
+    established: bool = False
     connection: ConnectionConfig | None = None
     candidates: tuple[ConnectionConfig, ...] = ()
     inbound: InboundWindow = field(default_factory=InboundWindow)

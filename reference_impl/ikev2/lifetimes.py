@@ -30,9 +30,7 @@ def start_ike(engine: Engine, sa: IkeSa) -> None:
         when = engine.now + jittered(engine, limits.ike_soft, limits.jitter)
         engine.timers.set(("ike-soft", sa.ike_id), when, lambda: engine.ike_soft_expired(sa))
     if limits.ike_hard:
-        engine.timers.set(
-            ("ike-hard", sa.ike_id), engine.now + limits.ike_hard, lambda: engine.ike_hard_expired(sa)
-        )
+        engine.timers.set(("ike-hard", sa.ike_id), engine.now + limits.ike_hard, lambda: engine.ike_hard_expired(sa))
 
 
 def stop_ike(engine: Engine, sa: IkeSa) -> None:

@@ -71,9 +71,7 @@ def seal(
     response: bool,
 ) -> tuple[bytes, ...]:
     """The datagrams of a protected message (without non-ESP marker): one, or its fragments when it is too long."""
-    message = Message(
-        sa.spi_i, sa.spi_r, exchange, flags(sa, response=response), message_id, tuple(payloads)
-    )
+    message = Message(sa.spi_i, sa.spi_r, exchange, flags(sa, response=response), message_id, tuple(payloads))
     whole = protect.seal(message, sa.tx, next_iv(engine, sa))
     if not may_fragment(sa):
         return (whole,)

@@ -41,9 +41,7 @@ class EspChoice:
 
 def ike_offer(suites: Sequence[IkeSuite], spi: bytes = b"") -> tuple[Proposal, ...]:
     """One proposal per suite, in order of preference; ``spi`` is empty in IKE_SA_INIT and 8 octets when rekeying."""
-    return tuple(
-        Proposal(number, ProtocolId.IKE, spi, ike_transforms(suite)) for number, suite in enumerate(suites, 1)
-    )
+    return tuple(Proposal(number, ProtocolId.IKE, spi, ike_transforms(suite)) for number, suite in enumerate(suites, 1))
 
 
 def esp_offer(suites: Sequence[EspSuite], spi: bytes, *, groups: bool) -> tuple[Proposal, ...]:
@@ -272,9 +270,7 @@ def esp_suite(chosen: Proposal) -> EspSuite:
 
 def groups_of(proposals: Iterable[Proposal]) -> tuple[int, ...]:
     """All groups of an offer, in order, without NONE."""
-    return tuple(
-        dict.fromkeys(each.id for proposal in proposals for each in proposal.of(TransformType.KE) if each.id)
-    )
+    return tuple(dict.fromkeys(each.id for proposal in proposals for each in proposal.of(TransformType.KE) if each.id))
 
 
 def group_is_supported(group: int) -> bool:

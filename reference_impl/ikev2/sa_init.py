@@ -34,11 +34,7 @@ FRAGMENTATION = NotifyPayload(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 def is_new_request(header: Header) -> bool:
     """Whether a datagram asks for a new IKE SA: an IKE_SA_INIT request with no responder SPI."""
-    return (
-        header.exchange == ExchangeType.IKE_SA_INIT
-        and not header.flags & Flags.RESPONSE
-        and header.spi_r == NO_SPI
-    )
+    return header.exchange == ExchangeType.IKE_SA_INIT and not header.flags & Flags.RESPONSE and header.spi_r == NO_SPI
 
 
 def on_request(engine: Engine, header: Header, data: bytes, path: Path) -> None:
@@ -106,9 +102,7 @@ def respond(engine: Engine, header: Header, message: Message, data: bytes, key: 
         return
     if choice.suite.group != kei.group:
         engine.reject(Reason.KE_GROUP, f"KE of group {int(kei.group)}", path)
-        engine.reply_in_clear(
-            header, NotifyType.INVALID_KE_PAYLOAD, path, int(choice.suite.group).to_bytes(2, "big")
-        )
+        engine.reply_in_clear(header, NotifyType.INVALID_KE_PAYLOAD, path, int(choice.suite.group).to_bytes(2, "big"))
         return
     if not nonce_is_long_enough(choice, nonce.data):
         engine.reject(Reason.NONCE_LENGTH, f"nonce of {len(nonce.data)} octets", path)
@@ -220,9 +214,7 @@ def create(
 
 def note_nat(sa: IkeSa, message: Message, path: Path) -> None:
     """Compare the peer's NAT_DETECTION hashes with what arrived."""
-    sources = [
-        each.data for each in message.all(NotifyPayload) if each.notify == NotifyType.NAT_DETECTION_SOURCE_IP
-    ]
+    sources = [each.data for each in message.all(NotifyPayload) if each.notify == NotifyType.NAT_DETECTION_SOURCE_IP]
     destinations = [
         each.data for each in message.all(NotifyPayload) if each.notify == NotifyType.NAT_DETECTION_DESTINATION_IP
     ]
@@ -236,9 +228,7 @@ def detection_payloads(sa: IkeSa, path: Path, claim: bool) -> tuple[NotifyPayloa
     source = nat.claimed_hash if claim else nat.detection_hash
     return (
         NotifyPayload(NotifyType.NAT_DETECTION_SOURCE_IP, source(sa.spi_i, sa.spi_r, path.local)),
-        NotifyPayload(
-            NotifyType.NAT_DETECTION_DESTINATION_IP, nat.detection_hash(sa.spi_i, sa.spi_r, path.remote)
-        ),
+        NotifyPayload(NotifyType.NAT_DETECTION_DESTINATION_IP, nat.detection_hash(sa.spi_i, sa.spi_r, path.remote)),
     )
 
 
@@ -252,5 +242,3 @@ def hash_notify(hashes: Sequence[HashAlgorithm]) -> NotifyPayload:
 def vendor_payloads(engine: Engine) -> list[Payload]:
     """Our Vendor IDs."""
     return [VendorPayload(data) for data in engine.config.vendor_ids]
-
-

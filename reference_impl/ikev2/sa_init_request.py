@@ -125,9 +125,7 @@ def on_response(engine: Engine, sa: IkeSa, header: Header, data: bytes, path: Pa
             closing.close(engine, sa, bad.reason, bad.detail, linger=False)
 
 
-def retried(
-    engine: Engine, sa: IkeSa, pending: Pending, task: SaInit, message: Message, path: Path
-) -> bool:
+def retried(engine: Engine, sa: IkeSa, pending: Pending, task: SaInit, message: Message, path: Path) -> bool:
     """Whether the response was a notification: COOKIE and INVALID_KE_PAYLOAD change the request, others are noted."""
     cookie = message.notify(NotifyType.COOKIE)
     if cookie is not None and message.get(SaPayload) is None:

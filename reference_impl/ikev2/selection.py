@@ -58,8 +58,7 @@ def suite_is_allowed(suite: IkeSuite, allowed: IkeSuite) -> bool:
     if suite == allowed:
         return True
     return (
-        (suite.encr, suite.integ, suite.prf, suite.group)
-        == (allowed.encr, allowed.integ, allowed.prf, allowed.group)
+        (suite.encr, suite.integ, suite.prf, suite.group) == (allowed.encr, allowed.integ, allowed.prf, allowed.group)
         and suite.key_bits is not None
         and allowed.key_bits is not None
         and suite.key_bits > allowed.key_bits

@@ -157,6 +157,8 @@ def _text(selector: TrafficSelector) -> str:
     if selector.ts_type not in KNOWN_TYPES:
         return f"type{int(selector.ts_type)}"
     first, last = ipaddress.ip_address(selector.start), ipaddress.ip_address(selector.end)
-    ports = "" if (selector.start_port, selector.end_port) == ANY_PORTS else f":{selector.start_port}-{selector.end_port}"
+    ports = (
+        "" if (selector.start_port, selector.end_port) == ANY_PORTS else f":{selector.start_port}-{selector.end_port}"
+    )
     protocol = f"/proto{selector.protocol}" if selector.protocol else ""
     return f"{first}-{last}{protocol}{ports}"

@@ -23,6 +23,8 @@ class Task:
     exclusive: ClassVar[bool] = False
     # Whether the task moves to the successor when the IKE SA is rekeyed before the request went out.
     inherited: ClassVar[bool] = True
+    # Whether it creates, rekeys or closes a Child SA (section 2.25.1).
+    changes_children: ClassVar[bool] = False
 
     def request(self, engine: Engine, sa: IkeSa) -> tuple[Payload, ...] | None:
         """The payloads to send now; None when there is nothing to do any more."""
