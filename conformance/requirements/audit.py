@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -94,17 +94,17 @@ def check_coverage(
 ) -> list[Finding]:
     """Keywords that no entry covers, and entries or ignored lines that stand on no such keyword.
 
-    A keyword is covered by an entry of the same level on its line (MAY and OPTIONAL: by any entry there, since they
-    often stand inside a stronger demand), or by an [[ignored]] table.
+    A keyword is covered by an entry of the same level on its line, each occurrence by one of its own (MAY and
+    OPTIONAL: by any entry there, since they often stand inside a stronger demand), or by an [[ignored]] table.
     """
     found: list[Finding] = []
     by_line: dict[int, list[Keyword]] = defaultdict(list)
     for keyword in keywords:
         by_line[keyword.line].append(keyword)
-    levels: dict[int, set[str]] = defaultdict(set)
+    levels: dict[int, Counter[str]] = defaultdict(Counter)
     for entry in requirements:
         for line in entry.lines:
-            levels[line].add(entry.level)
+            levels[line][entry.level] += 1
         found += _check_entry(entry, by_line)
     ignored: set[tuple[int, str | None]] = set()
     for table in document.ignored:
@@ -113,12 +113,14 @@ def check_coverage(
             if not any(table.keyword in (None, keyword.keyword) for keyword in by_line.get(line, ())):
                 found.append(Finding(line, "[[ignored]]", f"there is no {table.keyword or 'keyword'} on this line"))
     for line, occurrences in by_line.items():
-        for keyword in occurrences:
-            if (line, None) in ignored or (line, keyword.keyword) in ignored:
+        for name, count in Counter(keyword.keyword for keyword in occurrences).items():
+            if (line, None) in ignored or (line, name) in ignored:
                 continue
-            if keyword.keyword in levels[line] or (keyword.keyword in _PERMISSIVE and levels[line]):
+            if levels[line][name] >= count or (name in _PERMISSIVE and levels[line]):
                 continue
-            found.append(Finding(line, keyword.keyword, f"in section {keyword.section} is covered by no entry"))
+            section, have = occurrences[0].section, levels[line][name] or "no"
+            times = "" if count == 1 else f" ({count} times)"
+            found.append(Finding(line, name + times, f"in section {section} is covered by {have} entry"))
     return sorted(found, key=lambda finding: (finding.line, finding.subject))
 
 

@@ -191,6 +191,12 @@ def test_text_findings(tmp_path: Path, old: str, new: str, finding: str) -> None
     assert finding in [str(found) for found in check_text(entries, RfcText(TEXT))]
 
 
+def test_two_demands_on_a_line_need_two_entries(tmp_path: Path) -> None:
+    text = TEXT.replace("and MAY be slow", "and MUST be quick")
+    file, _ = lay_out(tmp_path, CATALOGUE, text)
+    assert [str(found) for found in audit(file)] == ["line 11: MUST (2 times): in section 2.1 is covered by 1 entry"]
+
+
 def test_changed_text_is_noticed(tmp_path: Path) -> None:
     file, rfc = lay_out(tmp_path)
     rfc.write_text(TEXT.replace("be slow", "be late, and MUST not"), encoding="utf-8")
