@@ -146,7 +146,7 @@ class ChildSa:
     def send_sealed(self, sealed: bytes, *, note: str = "", inner: bytes | None = None) -> None:
         """Send octets as UDP-encapsulated ESP on the path of the IKE SA. Raises Inconclusive without encapsulation."""
         tester = self.ike.tester
-        if not tester.is_natt(self.ike.remote):
+        if not tester.is_natt(self.ike.remote, self.ike.port):
             raise Inconclusive("the SA is not UDP-encapsulated: the tester sends ESP in UDP only")
         spi, seq = _ESP_HEADER.unpack_from(sealed) if len(sealed) >= 8 else (0, 0)
         tester.link.send(

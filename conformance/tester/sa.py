@@ -524,7 +524,7 @@ class IkeSa:
     @property
     def marker(self) -> bytes:
         """The non-ESP marker, where this SA's path has one."""
-        return NON_ESP_MARKER if self.tester.is_natt(self.remote) else b""
+        return NON_ESP_MARKER if self.tester.is_natt(self.remote, self.port) else b""
 
     def fresh_spi(self) -> bytes:
         """A random ESP SPI above the reserved ones (RFC 4303 §2.1)."""

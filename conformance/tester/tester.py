@@ -137,7 +137,8 @@ class Tester:
         """
         target = to or (self.natt_address if natt else self.ike_address)
         decrypted = False
-        marker = self.is_natt(target)
+        source = port or self.port
+        marker = self.is_natt(target, source)
         if isinstance(message, Draft):
             data = encode(message)
             decoded = message.message()
@@ -148,7 +149,7 @@ class Tester:
             data = message
             decoded = decoded or _lenient(data)
         wire = NON_ESP_MARKER + data if marker else data
-        self.link.send(port or self.port, target, wire, decoded, decrypted=decrypted, note=note)
+        self.link.send(source, target, wire, decoded, decrypted=decrypted, note=note)
         return data
 
     def send_datagram(
@@ -158,9 +159,10 @@ class Tester:
         target = self.natt_address if natt else self.ike_address
         return self.link.send(port or self.port, target, data, note=note, summary=summary)
 
-    def is_natt(self, address: Address) -> bool:
-        """Whether this is the device's NAT traversal port."""
-        return address[1] == self.profile.natt_port
+    def is_natt(self, address: Address, port: Port | None = None) -> bool:
+        """Whether messages between `address` and our `port` carry the non-ESP marker: one end is a port 4500."""
+        ours = port is not None and port.address[1] == self.profile.listen_natt_port
+        return address[1] == self.profile.natt_port or ours
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
@@ -207,7 +209,7 @@ class Tester:
 
     def _decode(self, datagram: Datagram) -> Received:
         data, marker = datagram.data, False
-        if self.is_natt(datagram.source) or self.is_listening_natt(datagram.port):
+        if self.is_natt(datagram.source, datagram.port):
             kind = classify(data)
             if kind == DatagramKind.KEEPALIVE:
                 datagram.entry.summary = "NAT keepalive"
@@ -232,10 +234,6 @@ class Tester:
         if sa is not None:
             sa.open(received)
         return received
-
-    def is_listening_natt(self, port: Port) -> bool:
-        """Whether the device reaches this port of ours with non-ESP markers."""
-        return port.address[1] == self.profile.listen_natt_port and self.profile.listen_natt_port != 0
 
     def find_sa(self, spi_i: bytes, spi_r: bytes) -> IkeSa | None:
         """The tester's SA with these SPIs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -24,7 +25,7 @@ class Misbehaviour:
     layer: str
     doc: str
     make: Callable[..., Edit]
-    parameters: bool
+    parameters: tuple[str, ...]
 
 
 VOCABULARY: dict[str, Misbehaviour] = {}
@@ -35,7 +36,6 @@ def entry(layer: str) -> Callable[[Callable[..., None]], Callable[..., Edit]]:
 
     def register(function: Callable[..., None]) -> Callable[..., Edit]:
         name = function.__name__.strip("_").replace("_", "-")
-        code = function.__code__
         doc = (function.__doc__ or "").strip().split("\n\n")[0]
 
         @functools.wraps(function)
@@ -44,8 +44,10 @@ def entry(layer: str) -> Callable[[Callable[..., None]], Callable[..., Edit]]:
             label = f"{name}({', '.join(words)})" if words else name
             return Edit(label, lambda draft: function(draft, *parameters, **keywords))
 
-        needs = code.co_argcount + code.co_kwonlyargcount > 1
-        VOCABULARY[name] = Misbehaviour(name, layer, doc, make, needs)
+        parameters = tuple(
+            str(item).split(":")[0] for item in list(inspect.signature(function).parameters.values())[1:]
+        )
+        VOCABULARY[name] = Misbehaviour(name, layer, doc, make, parameters)
         return make
 
     return register
@@ -63,6 +65,11 @@ def named(name: str, *parameters: Any) -> Edit:
 def table() -> list[tuple[str, str, str]]:
     """(name, layer, what it does) of the whole vocabulary."""
     return [(item.name, item.layer, " ".join(item.doc.split())) for item in VOCABULARY.values()]
+
+
+def signature(item: Misbehaviour) -> str:
+    """Its parameters in parentheses, or nothing."""
+    return f"({', '.join(item.parameters)})" if item.parameters else ""
 
 
 def _word(item: object) -> str:
