@@ -84,6 +84,8 @@ _PSS = der.encode_oid("1.2.840.113549.1.1.10")
 _MGF1 = der.encode_oid("1.2.840.113549.1.1.8")
 _NULL = der.tlv(der.NULL)
 _DEFAULT_SALT = 20
+# No RSA key in use is longer than 16384 bits; the library fails with OverflowError on absurd lengths.
+MAX_SALT = 2048
 
 
 def _rsa_pkcs1(algorithm: HashAlgorithm) -> SignatureScheme:
@@ -215,6 +217,8 @@ def _parse_pss(parameters: bytes, identifier: bytes) -> SignatureScheme:
     if rest[:1] == b"\xa2":
         field, rest = der.read(rest, 0xA2)
         salt = der.read_integer(field)
+        if salt > MAX_SALT:
+            raise der.DerError(f"RSASSA-PSS saltLength is larger than {MAX_SALT}")
     if rest[:1] == b"\xa3":
         field, rest = der.read(rest, 0xA3)
         if der.read_integer(field) != 1:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference_impl.crypto import auth, der, signatures
 from reference_impl.crypto.errors import InvalidSignature, UnsupportedAlgorithm
@@ -116,6 +118,25 @@ BROKEN_IDENTIFIERS = [
 def test_malformed_identifier(what: str, identifier: str) -> None:
     with pytest.raises(InvalidSignature):
         signatures.parse_identifier(bytes.fromhex(identifier))
+
+
+@pytest.mark.parametrize("bits", [16, 31, 32, 64, 900])
+def test_absurd_salt_length(bits: int) -> None:
+    salt = der.tlv(der.INTEGER, ((1 << bits) - 1).to_bytes(bits // 8 + 1, "big"))
+    parameters = der.tlv(der.SEQUENCE, der.tlv(0xA2, salt))
+    identifier = der.tlv(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.10"), parameters)
+    with pytest.raises(InvalidSignature, match="saltLength"):
+        auth.verify(SIGNATURE, KEYS["rsa"].public_key(), OCTETS, bytes([len(identifier)]) + identifier + bytes(256))
+
+
+@given(st.sampled_from(sorted(signatures.SCHEMES)), st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255))))
+def test_only_typed_errors_leave_verification(name: str, changes: list[tuple[int, int]]) -> None:
+    identifier = bytearray(signatures.SCHEMES[name].identifier)
+    for position, value in changes:
+        identifier[position % len(identifier)] = value
+    data = bytes([len(identifier)]) + bytes(identifier) + bytes(256)
+    with pytest.raises((InvalidSignature, UnsupportedAlgorithm)):
+        auth.verify(SIGNATURE, KEYS["rsa"].public_key(), OCTETS, data)
 
 
 @pytest.mark.parametrize(
