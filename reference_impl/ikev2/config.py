@@ -154,8 +154,9 @@ def system_time() -> datetime:
 class EngineConfig:
     """The whole engine. Every limit is an upper bound on memory that a stranger can make the engine use.
 
-    ``address`` is the local address of connections without one. ``ike_port`` and ``natt_port`` are the local ports that the shell has bound: messages on ``natt_port`` have the
-    non-ESP marker. ``wall_clock`` tells the time of day for certificate validity.
+    ``address`` is the local address of connections without one. ``ike_port`` and ``natt_port`` are the local
+    ports that the shell has bound: messages on ``natt_port`` have the non-ESP marker. ``wall_clock`` tells the
+    time of day for certificate validity.
     """
 
     connections: tuple[ConnectionConfig, ...] = ()

@@ -8,7 +8,7 @@ from .events import Reason
 
 
 class Refusal(Exception):
-    """A request is answered with an error notification. ``fatal``: the IKE SA goes with it (sections 2.21.2, 2.21.3)."""
+    """A request is answered with an error notification. ``fatal``: the IKE SA goes with it (2.21.2, 2.21.3)."""
 
     def __init__(
         self,

@@ -98,7 +98,7 @@ def child_soft_expired(engine: Engine, child: ChildSa) -> None:
 
 
 def child_hard_expired(engine: Engine, child: ChildSa) -> None:
-    """An expired Child SA must not be used: it goes at once, its Delete follows. After a failed rekey the IKE SA goes."""
+    """An expired Child SA must not be used and goes at once; after a failed rekey the IKE SA goes too (section 2.8)."""
     engine.count("child-sas-expired")
     children.tell_removed(engine, child, Reason.EXPIRED)
     if child.rekey_failed:

@@ -37,6 +37,21 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 GROUP_RETRIES = 3
+# What the new IKE SA takes over as it is.
+INHERITED = (
+    "peer_hashes",
+    "announced_hashes",
+    "fragmentation",
+    "fragments_seen",
+    "nat_local",
+    "nat_remote",
+    "forced_encapsulation",
+    "local_id",
+    "remote_id",
+    "auth_method",
+    "addresses",
+    "last_heard",
+)
 
 
 def answer(engine: Engine, sa: IkeSa, message: Message) -> list[Payload]:
@@ -96,7 +111,7 @@ def make_successor(
         candidates=old.candidates,
     )
     new.nonce_i, new.nonce_r = nonce_i, nonce_r
-    for name in ["peer_hashes", "announced_hashes", "fragmentation", "fragments_seen", "nat_local", "nat_remote", "forced_encapsulation", "local_id", "remote_id", "auth_method", "addresses", "last_heard"]:
+    for name in INHERITED:
         setattr(new, name, getattr(old, name))
     new.set_keys(suite, successor_seed(old, shared, nonce_i, nonce_r))
     engine.add(new)
