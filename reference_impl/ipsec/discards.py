@@ -14,7 +14,6 @@ class Discard(StrEnum):
     NO_SA = "esp-no-sa"
     SEQUENCE_ZERO = "esp-sequence-zero"
     REPLAY = "esp-replay"
-    WRONG_ENCAPSULATION = "esp-wrong-encapsulation"
     # inbound, integrity and contents
     INTEGRITY = "esp-integrity"
     PADDING = "esp-padding"
@@ -36,11 +35,17 @@ class Discard(StrEnum):
 
 
 class Discarded(Exception):
-    """A packet was dropped for `reason`. `spi` and `sequence` are what an audit entry needs (RFC 4303 section 4)."""
+    """A packet was dropped for `reason`. `spi` and `sequence` are what an audit entry needs (RFC 4303 section 4).
 
-    def __init__(self, reason: Discard, detail: str = "", *, spi: int = 0, sequence: int = 0) -> None:
+    `inner`: the decapsulated packet, when the selectors refused it.
+    """
+
+    def __init__(
+        self, reason: Discard, detail: str = "", *, spi: int = 0, sequence: int = 0, inner: bytes = b""
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.spi = spi
         self.sequence = sequence
+        self.inner = inner

@@ -25,8 +25,8 @@ class Volume:
 
 UNLIMITED = Volume()
 
-# an SA with 32-bit sequence numbers is replaced well before its last number
-SEQUENCE_SOFT_LIMIT = 7 << 29
+# an SA with 32-bit sequence numbers is replaced while there are numbers left for the time that a rekey takes
+SEQUENCE_SOFT_LIMIT = 0xFFFFFFFF - (1 << 20)
 
 
 class VolumeMeter:

@@ -26,6 +26,7 @@ from .tunnel import Outer
 class EspDatagram(NamedTuple):
     """One ESP packet to send on `path`; `traffic_class` and `dont_fragment` are for the outer header."""
 
+    child_id: int
     esp: bytes
     path: Path
     traffic_class: int
@@ -49,12 +50,27 @@ class LimitReached:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerPath:
-    """An authenticated ESP packet came from another outer address or port than the pair sends to."""
+class PeerAlive:
+    """The newest authenticated ESP packet came over `path`. Told at once when the path is new, else once a second."""
 
     child_id: int
-    address: str
-    port: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """An ESP packet came for an SA that does not exist. `spi` is 4 octets."""
+
+    spi: bytes
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSelectors:
+    """An authenticated packet does not fit the selectors of its SA."""
+
+    child_id: int
+    packet: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,8 @@ class Acquire:
     flow: str
 
 
-Notice = LimitReached | PeerPath | Acquire
+Notice = LimitReached | PeerAlive | UnknownSpi | WrongSelectors | Acquire
+_TELL_INTERVAL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +185,7 @@ class Processor:
         if pair is None or pair.outbound.expired:
             return None
         self.counters["dummies-sent"] += 1
-        return EspDatagram(pair.outbound.dummy(size), pair.path, 0, False)
+        return EspDatagram(child_id, pair.outbound.dummy(size), pair.path, 0, False)
 
     def _outbound_pair(self, packet: bytes) -> SaPair | None:
         length = total_length(packet)
@@ -210,7 +227,7 @@ class Processor:
                 raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi, sequence=sa.sequence)
             sealed = sa.encapsulate(piece)
             fixed = tunnel.outer_dont_fragment(piece, self.dont_fragment)
-            result.datagrams.append(EspDatagram(sealed, pair.path, tunnel.traffic_class(piece), fixed))
+            result.datagrams.append(EspDatagram(pair.child_id, sealed, pair.path, tunnel.traffic_class(piece), fixed))
             self.counters["encapsulated"] += 1
             pair.last_out = now
             self._meter(pair, pair.meter_out.reached(sa.packets, sa.octets))
@@ -240,22 +257,36 @@ class Processor:
                 raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi)
             packet = sa.decapsulate(esp, _outer(path, traffic_class))
         except Discarded as discarded:
-            if discarded.reason in (Discard.DUMMY, Discard.SELECTORS):
-                self._authenticated(now, path, self.sad.inbound(esp[:4]))
-            self._discarded(now, discarded, path.remote, path.local)
+            self._refused(now, esp, path, discarded)
             return None
         self.counters["decapsulated"] += 1
-        self._authenticated(now, path, pair)
+        self._authenticated(now, esp, path, pair)
         self._meter(pair, pair.meter_in.reached(sa.packets, sa.octets))
         return packet
 
-    def _authenticated(self, now: float, path: Path, pair: SaPair | None) -> None:
-        if pair is None:
-            return
+    def _refused(self, now: float, esp: bytes, path: Path, discarded: Discarded) -> None:
+        pair = self.sad.inbound(esp[:4])
+        if discarded.reason is Discard.NO_SA:
+            self._notices.append(UnknownSpi(esp[:4], path))
+        elif pair is not None and discarded.reason is Discard.DUMMY:
+            self._authenticated(now, esp, path, pair)
+        elif pair is not None and discarded.reason is Discard.SELECTORS:
+            self._authenticated(now, esp, path, pair)
+            self._notices.append(WrongSelectors(pair.child_id, discarded.inner))
+        self._discarded(now, discarded, path.remote, path.local)
+
+    def _authenticated(self, now: float, esp: bytes, path: Path, pair: SaPair) -> None:
         pair.last_in = now
-        own = pair.path
-        if path.encapsulate and (path.remote != own.remote or path.remote_port != own.remote_port):
-            self._notices.append(PeerPath(pair.child_id, path.remote, path.remote_port))
+        started = not pair.sending
+        if started:
+            # the peer sends on the new SA, so it receives on it too (RFC 7296 section 2.8)
+            self.sad.start_sending(pair.child_id)
+        due = pair.told_at is None or now - pair.told_at >= _TELL_INTERVAL
+        # a late packet says nothing about where the peer is now
+        newest = int.from_bytes(esp[4:8], "big") == pair.inbound.window.top & 0xFFFFFFFF
+        if (path != pair.told_path or started or due) and newest:
+            pair.told_at, pair.told_path = now, path
+            self._notices.append(PeerAlive(pair.child_id, path))
 
     def _meter(self, pair: SaPair, limit: Limit | None) -> None:
         if limit is None:

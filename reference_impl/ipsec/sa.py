@@ -222,7 +222,9 @@ class InboundSa:
         if outer is not None and outer.traffic_class & 3 and self.tunnel_mode:
             inner = tunnel.propagate_ecn(inner, outer.traffic_class)
         if not known and self.selectors is not None and not self.selectors.allows_inbound(inner):
-            raise self._discard(Discard.SELECTORS, _flow_text(inner), packet)
+            discarded = self._discard(Discard.SELECTORS, _flow_text(inner), packet)
+            discarded.inner = inner
+            raise discarded
         self.packets += 1
         self.octets += len(inner)
         return inner

@@ -39,6 +39,8 @@ class SaPair:
     path_mtu: int = 0
     path_mtu_expires: float = 0.0
     last_in: float | None = None
+    told_at: float | None = None
+    told_path: Path | None = None
     last_out: float | None = None
 
 

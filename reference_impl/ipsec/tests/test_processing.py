@@ -8,8 +8,16 @@ from reference_impl.crypto.suite import parse_esp
 from reference_impl.ipsec import esp
 from reference_impl.ipsec.discards import Discard
 from reference_impl.ipsec.host import MemoryHost, TooBig
-from reference_impl.ipsec.lifetime import Limit, Volume
-from reference_impl.ipsec.processing import Acquire, Audit, LimitReached, PeerPath, Processor
+from reference_impl.ipsec.lifetime import SEQUENCE_SOFT_LIMIT, Limit, Volume
+from reference_impl.ipsec.processing import (
+    Acquire,
+    Audit,
+    LimitReached,
+    PeerAlive,
+    Processor,
+    UnknownSpi,
+    WrongSelectors,
+)
 from reference_impl.ipsec.sa import EspMode, InboundSa, OutboundSa
 from reference_impl.ipsec.sad import Path
 from reference_impl.ipsec.selectors import SaSelectors
@@ -208,9 +216,9 @@ def test_octet_limits() -> None:
 def test_sequence_numbers_running_out_ask_for_a_rekey() -> None:
     left, right = sites()
     pair = left.processor.sad.pairs()[0]
-    pair.outbound.packets = pair.outbound.sequence = (7 << 29) - 1
+    pair.outbound.packets = pair.outbound.sequence = SEQUENCE_SOFT_LIMIT - 1
     carry(0.0, left.host.echo_request("10.2.0.1", 7, 1), left, right)
-    assert left.processor.take_notices() == [LimitReached(1, Limit.SOFT)]
+    assert left.processor.take_notices()[0] == LimitReached(1, Limit.SOFT)
 
 
 def test_rekeyed_pair_sends_only_when_told() -> None:
@@ -237,7 +245,37 @@ def test_new_outer_address_is_noticed_only_when_authenticated() -> None:
     assert right.processor.inbound(0.0, good.esp[:-1] + b"?", moved) is None
     assert right.processor.take_notices() == []
     assert right.processor.inbound(0.0, good.esp, moved) is not None
-    assert right.processor.take_notices() == [PeerPath(1, "192.0.2.77", 61000)]
+    assert right.processor.take_notices() == [PeerAlive(1, moved)]
+
+
+def test_late_packet_from_an_old_address_is_no_news() -> None:
+    left, right = sites()
+    early, late = (left.processor.outbound(0.0, left.host.echo_request("10.2.0.1", 7, n)).datagrams[0] for n in (1, 2))
+    usual = Path(right.address, 4500, left.address, 4500, True)
+    assert right.processor.inbound(0.0, late.esp, usual) is not None
+    assert right.processor.take_notices() == [PeerAlive(1, usual)]
+    assert right.processor.inbound(0.1, early.esp, Path(right.address, 4500, "192.0.2.77", 61000, True)) is not None
+    assert right.processor.take_notices() == []
+
+
+def test_what_the_peer_should_be_told() -> None:
+    left, right = sites()
+    path = Path(right.address, 4500, left.address, 4500, True)
+    right.processor.inbound(0.0, b"\0\0\x05\x05" + bytes(40), path)
+    assert right.processor.take_notices() == [UnknownSpi(b"\0\0\x05\x05", path)]
+    stranger = build_icmp_echo("10.66.0.1", "10.2.0.1")
+    sealed = left.processor.sad.pairs()[0].outbound.encapsulate(stranger)
+    right.processor.inbound(1.0, sealed, path)
+    assert WrongSelectors(1, stranger) in right.processor.take_notices()
+
+
+def test_the_responder_of_a_rekey_sends_when_it_hears_from_the_new_sa() -> None:
+    left, right = sites()
+    left.install(2, right, 512, 513)
+    right.install(2, left, 513, 512, sending=False)
+    carry(0.0, left.host.echo_request("10.2.0.1", 7, 1), left, right)
+    assert isinstance(left.host.heard[0], IcmpEcho)
+    assert right.processor.sad.pairs()[1].outbound.packets == 1
 
 
 def test_transport_mode_between_the_gateways_themselves() -> None:
