@@ -114,6 +114,13 @@ class Commands(Tables):
         elif sa.state is not IkeState.DELETING:
             closing.close(self._engine, sa, Reason.COMMAND, linger=False)
 
+    def discard(self, now: float, ike_id: int) -> None:
+        """Forget an IKE SA and its Child SAs without a word to the peer, as a crash would."""
+        self.now = max(self.now, now)
+        sa = self.sas.get(ike_id)
+        if sa is not None:
+            closing.close(self._engine, sa, Reason.COMMAND, linger=False)
+
     def delete_child(self, now: float, child_id: int) -> None:
         """Close a Child SA."""
         self.now = max(self.now, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
-from reference_impl.wire.registries import NotifyType
+from reference_impl.wire.registries import NotifyType, PayloadType
 from reference_impl.wire.sa import SaPayload
 from reference_impl.wire.simple import AuthPayload, IdiPayload, IdrPayload
 from reference_impl.wire.ts import TsiPayload, TsrPayload
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .ike_sa import IkeSa
 
-ONCE = (IdiPayload, IdrPayload, AuthPayload, SaPayload, TsiPayload, TsrPayload)
+ONCE = (
+    PayloadType.IDI,
+    PayloadType.IDR,
+    PayloadType.AUTH,
+    PayloadType.SA,
+    PayloadType.TSI,
+    PayloadType.TSR,
+)
 
 
 def answer(engine: Engine, sa: IkeSa, message: Message) -> list[Payload]:
@@ -55,9 +62,10 @@ def required(message: Message) -> IdiPayload:
         raise invalid_syntax(Reason.MISSING_PAYLOAD, "IKE_AUTH needs IDi, SA, TSi and TSr")
     if message.get(TsiPayload) is None or message.get(TsrPayload) is None:
         raise invalid_syntax(Reason.MISSING_PAYLOAD, "IKE_AUTH needs TSi and TSr")
+    types = [payload.TYPE for payload in message.payloads]
     for kind in ONCE:
-        if len(message.all(kind)) > 1:
-            raise invalid_syntax(Reason.DUPLICATE_PAYLOAD, f"{kind.__name__} occurs twice")
+        if types.count(kind) > 1:
+            raise invalid_syntax(Reason.DUPLICATE_PAYLOAD, f"{kind.name} occurs twice")
     return idi
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .endpoint import Endpoint
 
 
 def detection_hash(spi_i: bytes, spi_r: bytes, endpoint: Endpoint) -> bytes:
     """SHA-1 of the SPIs in the order of the header, the address and the port."""
-    address = ipaddress.ip_address(endpoint.address).packed
-    return hashlib.sha1(spi_i + spi_r + address + endpoint.port.to_bytes(2, "big"), usedforsecurity=False).digest()
+    port = endpoint.port.to_bytes(2, "big")
+    return hashlib.sha1(spi_i + spi_r + packed(endpoint.address) + port, usedforsecurity=False).digest()
+
+
+@lru_cache(maxsize=1024)
+def packed(address: str) -> bytes:
+    """The 4 or 16 octets of an address."""
+    return ipaddress.ip_address(address).packed
 
 
 def claimed_hash(spi_i: bytes, spi_r: bytes, endpoint: Endpoint) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from reference_impl.crypto import cipher, ke
 from reference_impl.crypto.errors import UnsupportedAlgorithm
@@ -39,7 +40,8 @@ class EspChoice:
     peer_spi: bytes
 
 
-def ike_offer(suites: Sequence[IkeSuite], spi: bytes = b"") -> tuple[Proposal, ...]:
+@lru_cache(maxsize=256)
+def ike_offer(suites: tuple[IkeSuite, ...], spi: bytes = b"") -> tuple[Proposal, ...]:
     """One proposal per suite, in order of preference; ``spi`` is empty in IKE_SA_INIT and 8 octets when rekeying."""
     return tuple(Proposal(number, ProtocolId.IKE, spi, ike_transforms(suite)) for number, suite in enumerate(suites, 1))
 
@@ -59,6 +61,7 @@ def ike_transforms(suite: IkeSuite) -> tuple[Transform, ...]:
     return tuple(transforms)
 
 
+@lru_cache(maxsize=256)
 def esp_transforms(suite: EspSuite, *, groups: bool) -> tuple[Transform, ...]:
     """The group transform is omitted rather than sent as NONE (section 1.2)."""
     transforms = [_encr(suite.encr, suite.key_bits)]

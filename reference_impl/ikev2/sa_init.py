@@ -13,7 +13,7 @@ from reference_impl.wire.errors import WireError
 from reference_impl.wire.header import Flags, Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
-from reference_impl.wire.registries import ExchangeType, HashAlgorithm, NotifyType
+from reference_impl.wire.registries import ExchangeType, HashAlgorithm, NotifyType, PayloadType
 from reference_impl.wire.sa import SaPayload
 from reference_impl.wire.simple import KePayload, NoncePayload, VendorPayload
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 NONCE_SIZE = 32
+ONCE = (PayloadType.SA, PayloadType.KE, PayloadType.NONCE)
 FRAGMENTATION = NotifyPayload(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 
@@ -117,7 +118,8 @@ def respond(engine: Engine, header: Header, message: Message, data: bytes, key: 
 
 def has_duplicates(message: Message) -> bool:
     """Payloads of which one exchange has exactly one."""
-    return any(len(message.all(kind)) > 1 for kind in (SaPayload, KePayload, NoncePayload))
+    types = [payload.TYPE for payload in message.payloads]
+    return any(types.count(kind) > 1 for kind in ONCE)
 
 
 def cookie_is_settled(engine: Engine, header: Header, message: Message, nonce: bytes, path: Path) -> bool:
@@ -214,10 +216,14 @@ def create(
 
 def note_nat(sa: IkeSa, message: Message, path: Path) -> None:
     """Compare the peer's NAT_DETECTION hashes with what arrived."""
-    sources = [each.data for each in message.all(NotifyPayload) if each.notify == NotifyType.NAT_DETECTION_SOURCE_IP]
-    destinations = [
-        each.data for each in message.all(NotifyPayload) if each.notify == NotifyType.NAT_DETECTION_DESTINATION_IP
-    ]
+    sources: list[bytes] = []
+    destinations: list[bytes] = []
+    for payload in message.payloads:
+        if isinstance(payload, NotifyPayload):
+            if payload.notify == NotifyType.NAT_DETECTION_SOURCE_IP:
+                sources.append(payload.data)
+            elif payload.notify == NotifyType.NAT_DETECTION_DESTINATION_IP:
+                destinations.append(payload.data)
     spi_i, spi_r = message.spi_i, message.spi_r
     sa.nat_remote = nat.source_is_translated(sources, spi_i, spi_r, path.remote)
     sa.nat_local = nat.destination_is_translated(destinations, spi_i, spi_r, path.local)
