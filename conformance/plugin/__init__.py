@@ -1,0 +1,1 @@
+"""pytest as the engine of the suite: options, selection, verdicts, evidence, results, summary."""
