@@ -32,6 +32,7 @@ class Busy(StrEnum):
     CHANGING_CHILDREN = "creating-rekeying-or-closing-a-child"
     REKEYING_IKE = "rekeying-ike"
     CLOSING_IKE = "closing-ike"
+    UNSETTLED = "unsettled"
 
 
 class Reaction(StrEnum):
@@ -48,12 +49,14 @@ REACTIONS: dict[tuple[Ask, Busy], Reaction] = {
     (Ask.CREATE_CHILD, Busy.NOTHING): Reaction.ANSWER,
     (Ask.CREATE_CHILD, Busy.REKEYING_IKE): Reaction.TEMPORARY_FAILURE,
     (Ask.CREATE_CHILD, Busy.CLOSING_IKE): Reaction.TEMPORARY_FAILURE,
+    (Ask.CREATE_CHILD, Busy.UNSETTLED): Reaction.TEMPORARY_FAILURE,
     (Ask.REKEY_CHILD, Busy.NOTHING): Reaction.ANSWER,
     (Ask.REKEY_CHILD, Busy.ABSENT): Reaction.CHILD_SA_NOT_FOUND,
     (Ask.REKEY_CHILD, Busy.REKEYING_CHILD): Reaction.ANSWER_AND_COMPARE,
     (Ask.REKEY_CHILD, Busy.CLOSING_CHILD): Reaction.TEMPORARY_FAILURE,
     (Ask.REKEY_CHILD, Busy.REKEYING_IKE): Reaction.TEMPORARY_FAILURE,
     (Ask.REKEY_CHILD, Busy.CLOSING_IKE): Reaction.TEMPORARY_FAILURE,
+    (Ask.REKEY_CHILD, Busy.UNSETTLED): Reaction.TEMPORARY_FAILURE,
     (Ask.CLOSE_CHILD, Busy.NOTHING): Reaction.ANSWER,
     (Ask.CLOSE_CHILD, Busy.ABSENT): Reaction.ANSWER_WITHOUT_DELETE,
     (Ask.CLOSE_CHILD, Busy.REKEYING_CHILD): Reaction.ANSWER,
@@ -62,6 +65,7 @@ REACTIONS: dict[tuple[Ask, Busy], Reaction] = {
     (Ask.REKEY_IKE, Busy.CHANGING_CHILDREN): Reaction.TEMPORARY_FAILURE,
     (Ask.REKEY_IKE, Busy.REKEYING_IKE): Reaction.ANSWER_AND_COMPARE,
     (Ask.REKEY_IKE, Busy.CLOSING_IKE): Reaction.TEMPORARY_FAILURE,
+    (Ask.REKEY_IKE, Busy.UNSETTLED): Reaction.TEMPORARY_FAILURE,
     (Ask.CLOSE_IKE, Busy.NOTHING): Reaction.ANSWER,
     (Ask.CLOSE_IKE, Busy.CHANGING_CHILDREN): Reaction.ANSWER,
     (Ask.CLOSE_IKE, Busy.REKEYING_IKE): Reaction.ANSWER,
@@ -75,9 +79,14 @@ def reaction(ask: Ask, busy: Busy) -> Reaction:
 
 
 def busy_with_ike(sa: IkeSa) -> Busy:
-    """What is going on with the IKE SA itself: an SA that was rekeyed is one that is being closed (section 2.8.2)."""
+    """What is going on with the IKE SA itself: an SA that was rekeyed is one that is being closed (section 2.8.2).
+
+    Until simultaneous rekeying is settled, the new IKE SA has not inherited anything yet.
+    """
     if sa.state in (IkeState.DELETING, IkeState.REKEYED):
         return Busy.CLOSING_IKE
+    if sa.unsettled is not None:
+        return Busy.UNSETTLED
     if sa.rekey is not None:
         return Busy.REKEYING_IKE
     return Busy.NOTHING

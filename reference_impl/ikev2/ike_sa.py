@@ -76,6 +76,8 @@ class IkeSa:
     rekey: RekeyIke | None = None
     peer_rekey: tuple[IkeSa, bytes] | None = None
     successor: IkeSa | None = None
+    # The IKE SA that this one may replace, until the simultaneous rekeying is settled.
+    unsettled: IkeSa | None = None
     iv_counter: int = 0
     # Set once keys exist.
     _suite: IkeSuite | None = None
@@ -186,7 +188,8 @@ class IkeSa:
 
     def find_child_by_peer_spi(self, spi: bytes) -> ChildSa | None:
         """The Child SA whose outbound SPI this is: how the peer names it in Delete and REKEY_SA."""
-        for child in self.heir().children.values():
+        holder = self.heir() if self.unsettled is None else self.unsettled
+        for child in holder.children.values():
             if child.spi_out == spi:
                 return child
         return None

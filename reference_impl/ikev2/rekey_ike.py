@@ -80,6 +80,7 @@ def answer(engine: Engine, sa: IkeSa, message: Message) -> list[Payload]:
     nonce_r = engine.rng(policy.NONCE_SIZE)
     new = make_successor(engine, sa, False, peer_spi, choice.answer.spi, nonce_i, nonce_r, choice.suite, shared)
     if how is Reaction.ANSWER_AND_COMPARE:
+        new.unsettled = sa
         sa.peer_rekey = (new, collisions.lowest(nonce_i, nonce_r))
     else:
         adopt(engine, sa, new)
@@ -129,7 +130,9 @@ def adopt(engine: Engine, old: IkeSa, new: IkeSa) -> None:
     """The new IKE SA inherits Child SAs, internal addresses and what waits to be sent."""
     old.advance(IkeTrigger.REPLACED)
     old.successor = new
-    old.peer_rekey = None
+    if old.peer_rekey is not None:
+        old.peer_rekey[0].unsettled = None
+        old.peer_rekey = None
     new.pool_addresses, old.pool_addresses = old.pool_addresses, ()
     children.move(engine, old, new)
     engine.timers.cancel(("ike-soft", old.ike_id))
@@ -246,6 +249,18 @@ def settle(engine: Engine, old: IkeSa, new: IkeSa, own_lowest: bytes) -> None:
         return
     adopt(engine, old, new)
     delete_old(engine, old)
+    if heir is not None:
+        expect_deletion(engine, heir)
+
+
+def expect_deletion(engine: Engine, redundant: IkeSa) -> None:
+    """The peer deletes its redundant IKE SA, unless it never got our response and does not even know it."""
+    when = engine.now + 2 * engine.config.linger
+    engine.timers.set(
+        ("rekeyed", redundant.ike_id),
+        when,
+        lambda: closing.close(engine, redundant, Reason.REDUNDANT, linger=False),
+    )
 
 
 def delete_old(engine: Engine, old: IkeSa) -> None:
