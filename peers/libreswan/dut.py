@@ -1,0 +1,137 @@
+"""libreswan as device under test."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from docker.models.containers import Container
+
+from peers import dut
+from peers.credentials import DutCredentials
+from peers.driver import DutHandle
+from peers.dut import DutSpec, Options
+from peers.errors import PeerError
+from peers.lab import Lab, Net, last_words
+from peers.libreswan.driver import LibreswanDriver
+
+SPEC = DutSpec(
+    ike=(
+        "aes128gcm16-prfsha256-ecp256",
+        "aes256gcm16-prfsha384-ecp384",
+        "aes128-sha256-modp2048",
+        "aes256-sha512-x25519",
+        "aes256gcm16-prfsha512-ecp521",
+        "chacha20poly1305-prfsha256-x25519",
+        "aes192-sha384-modp4096",
+        "aes128-sha1-modp2048",
+    ),
+    # libreswan 5.2 takes at most one group for Child SAs
+    child=(
+        "aes128gcm16",
+        "aes128gcm16-ecp256",
+        "aes256gcm16",
+        "aes128-sha256",
+        "aes256-sha512-ecp256",
+        "chacha20poly1305",
+        "aes128ctr-aesxcbc",
+        "aes256ccm16",
+        "aes128-sha1",
+    ),
+    key_types=("rsa", "ecdsa"),
+    claims={
+        "ikev2": True,
+        "responder": True,
+        "initiator": True,
+        "fragmentation": True,
+        "natt": True,
+        "cookies": False,
+        "tunnel": True,
+        "transport": False,
+        "config_payload": False,
+        "esn": True,
+        "ipv6": False,
+        "data_plane": True,
+        "pfs": True,
+        "rekey_ike": True,
+        "rekey_child": True,
+        "additional_child": True,
+        "childless": True,
+        "narrowing": True,
+        "signature_auth": True,
+        "mobike": False,
+        "eap": False,
+        "trigger_rekey_ike": True,
+        "trigger_rekey_child": True,
+        "trigger_delete_ike": True,
+        "trigger_delete_child": True,
+        "trigger_liveness": True,
+        "short_lifetimes": False,
+    },
+    timing={"answer": 2.0, "retransmit_first": 1.0, "trigger": 3.0},
+)
+
+
+def launch(
+    lab: Lab, name: str, host: str, network: Net, folder: Path, protected: str, gateway: str
+) -> tuple[Container, str, str]:
+    """Start a container with pluto; returns it, its address and the agent's token.
+
+    ``gateway`` is the next hop of the peer's default route.
+    """
+    token = secrets.token_hex(16)
+    container = lab.container(
+        name,
+        host,
+        network,
+        volumes={folder: "/lab"},
+        environment={"PROTECTED": protected, "AGENT_TOKEN": token, "GATEWAY": gateway},
+        # User-Mode Linux maps its memory from an executable temporary file system
+        tmpfs={"/dev/shm": "rw,exec,size=512m"},
+    )
+    return container, lab.address(container, network), token
+
+
+def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
+    """Bring up a container with pluto, configured as responder for any tester."""
+    network = lab.network("dut")
+    folder = dut.private_folder()
+    container, address, token = launch(lab, name, name, network, folder, f"{dut.PROTECTED_HOST}/24", network.gateway)
+    credentials = DutCredentials.create(SPEC.key_types)
+    targets = {dut.CONNECTION: ("psk", network.gateway)}
+    targets |= {f"{dut.CONNECTION}-{kind}": (kind, network.gateway) for kind in SPEC.key_types}
+    try:
+        driver = LibreswanDriver(name, folder, address, token, targets)
+    except PeerError as error:
+        raise PeerError(f"{error.what}; the container says: {last_words(container)}", error.advice) from None
+    try:
+        for connection in dut.connections(
+            SPEC, credentials, address, network.gateway, dut.POOL if options.pool else ""
+        ):
+            # what the peer initiates are instances of the same templates, so that tests at the same time keep apart
+            if not connection.name.startswith(dut.CONNECTION):
+                driver.load(connection)
+        driver.cookies(options.cookies)
+        version = driver.version
+    finally:
+        driver.close()
+    profile = dut.profile(name, version, address, network.gateway, SPEC, credentials.write(workdir / "credentials"))
+    profile["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
+    profile["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
+    return DutHandle(
+        name=name,
+        profile=profile,
+        workdir=str(workdir),
+        control={"folder": str(folder), "address": address, "token": token, "targets": targets},
+        run_id=lab.run_id,
+        engine=lab.engine.url,
+        container=str(container.id),
+        interface=network.interface,
+    )
+
+
+def attach(handle: DutHandle) -> LibreswanDriver:
+    """A driver for a running libreswan DUT."""
+    control = handle.control
+    targets = {name: (target[0], target[1]) for name, target in control["targets"].items()}
+    return LibreswanDriver(handle.name, Path(control["folder"]), control["address"], control["token"], targets)
