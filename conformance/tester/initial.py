@@ -392,7 +392,9 @@ def ike_auth(
     octets = signed_octets(init.request, init.nonce_r, suite.prf_algorithm(), keys.sk_pi, own_id.body())
     if change_octets is not None:
         octets = change_octets(octets)
-    hashes = authentication.announced_hashes(init.reply) if init.reply else []
+    # RFC 7427 §3: the method needs the announcement of both ends.
+    announced = init.draft.message().notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None
+    hashes = authentication.announced_hashes(init.reply) if init.reply and announced else []
     spi = os.urandom(4)
     payloads: list[Payload] = [own_id]
     if proof.method != "psk":
