@@ -2,6 +2,6 @@
 
 import sys
 
-from .main import main
+from reference_impl.gateway import main
 
 sys.exit(main())

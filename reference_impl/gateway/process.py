@@ -200,10 +200,12 @@ class Gateway:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        deadline = self.engine.deadline()
         if self._timer is not None:
+            if deadline is not None and self._timer.when() == self._started + deadline:
+                return
             self._timer.cancel()
             self._timer = None
-        deadline = self.engine.deadline()
         if deadline is not None:
             self._timer = self._loop.call_at(self._started + deadline, self._tick)
 

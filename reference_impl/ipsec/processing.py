@@ -7,7 +7,7 @@ counted under its reason and offered to `audit`.
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -83,6 +83,7 @@ class Acquire:
 
 Notice = LimitReached | PeerAlive | UnknownSpi | WrongSelectors | Acquire
 _TELL_INTERVAL = 1.0
+_NOTICE_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Processor:
         self.dont_fragment = dont_fragment
         self.counters: Counter[str] = Counter()
         self._audit = audit
-        self._notices: list[Notice] = []
+        self._notices: deque[Notice] = deque(maxlen=_NOTICE_LIMIT)
 
     def install(
         self,
@@ -151,8 +152,9 @@ class Processor:
         return pair
 
     def take_notices(self) -> list[Notice]:
-        """What happened since the last call and concerns key management."""
-        notices, self._notices = self._notices, []
+        """What happened since the last call and concerns key management; of very many the latest."""
+        notices = list(self._notices)
+        self._notices.clear()
         return notices
 
     def set_path_mtu(self, now: float, child_id: int, mtu: int) -> None:

@@ -27,15 +27,17 @@ from .processes import GatewayProcess, config, left
 
 @contextmanager
 def tunnel(
-    folder: Path, *, right: str | None = None, **options: str
+    folder: Path, *, right: str | None = None, **options: Any
 ) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
     """Initiator and responder with an established IKE SA and Child SA."""
-    with GatewayProcess(folder, "right", right or config("right")) as responder:
-        with GatewayProcess(folder, "left", left("left", responder, **options)) as initiator:
-            initiator.call("initiate", connection="peer")
-            initiator.wait("the handshake", lambda: initiator.events("child-installed"))
-            responder.wait("the handshake", lambda: responder.events("child-installed"))
-            yield initiator, responder
+    with (
+        GatewayProcess(folder, "right", right or config("right")) as responder,
+        GatewayProcess(folder, "left", left("left", responder, **options)) as initiator,
+    ):
+        initiator.call("initiate", connection="peer")
+        initiator.wait("the handshake", lambda: initiator.events("child-installed"))
+        responder.wait("the handshake", lambda: responder.events("child-installed"))
+        yield initiator, responder
 
 
 def test_ping_both_ways_and_both_ip_versions(tmp_path: Path) -> None:
