@@ -195,9 +195,12 @@ def _schema() -> dict[str, Any]:
 
 def _check(data: Mapping[str, Any], source: str) -> None:
     validator = jsonschema.Draft202012Validator(_schema())
-    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
-    if error is None:
+    errors = list(validator.iter_errors(data))
+    if not errors:
         return
+    # A misspelt key also makes another one missing: the key is what the user has to see.
+    misspelt = [error for error in errors if error.validator == "additionalProperties"]
+    error = misspelt[0] if misspelt else jsonschema.exceptions.best_match(errors)
     place = ".".join(str(part) for part in error.absolute_path) or "the file"
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))

@@ -38,7 +38,8 @@ class Options:
 
     cookies: demand a cookie from the second half-open SA on. pool: assign inner addresses (a strongSwan with a pool
     refuses Child SAs without a configuration request). persistent: survive this process (until ``peers.down``).
-    ike_port, natt_port: where the tester listens when the DUT initiates.
+    ike_port, natt_port: where the tester listens when the DUT initiates. mutant: the reference only: start
+    `python -m conformance.mutants NAME` in place of the gateway.
     """
 
     cookies: bool = False
@@ -46,6 +47,7 @@ class Options:
     persistent: bool = False
     ike_port: int = 500
     natt_port: int = 4500
+    mutant: str = ""
 
 
 @dataclass(frozen=True)

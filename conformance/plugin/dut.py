@@ -66,10 +66,15 @@ def peer_names() -> tuple[str, ...]:
     return tuple(peers.NAMES)
 
 
-def start(name: str, workdir: Path) -> Dut:
-    """The device that `--dut` names: a peer, which is started, or a profile file. Raises DutError."""
+def start(name: str, workdir: Path, mutant: str = "") -> Dut:
+    """The device that `--dut` names: a peer, which is started, or a profile file. Raises DutError.
+
+    mutant: the deviant version of the reference that is started in its place.
+    """
+    if mutant and name != "reference":
+        raise DutError("--mutant changes the reference implementation only: leave --dut out")
     if name in peer_names():
-        return _start_peer(name, workdir)
+        return _start_peer(name, workdir, mutant)
     try:
         return Dut(profiles.load(Path(name)))
     except ProfileError as error:
@@ -78,13 +83,13 @@ def start(name: str, workdir: Path) -> Dut:
         raise DutError(f"{error}{hint}") from None
 
 
-def _start_peer(name: str, workdir: Path) -> Dut:
+def _start_peer(name: str, workdir: Path, mutant: str) -> Dut:
     import peers
 
     options = peers.Options()
     if name == "reference":
         ike, natt = free_ports(2)
-        options = peers.Options(ike_port=ike, natt_port=natt)
+        options = peers.Options(ike_port=ike, natt_port=natt, mutant=mutant)
     try:
         handle = peers.start(name, workdir, options)
     except peers.LabError as error:

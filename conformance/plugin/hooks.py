@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def _start(config: pytest.Config, run: Run) -> None:
             _exit(run, str(error))
     run.workdir = Path(tempfile.mkdtemp(prefix="ikeproof-dut-"))
     try:
-        run.dut = started = duts.start(config.option.dut or "reference", run.workdir)
+        run.dut = started = duts.start(config.option.dut or "reference", run.workdir, config.option.mutant or "")
     except duts.DutError as error:
         _exit(run, str(error))
     run.store = Store((config.option.out or config.rootpath / DEFAULT_OUT).absolute())
@@ -170,10 +171,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if session.config.stash.get(RUN, None) is None or not session.config.option.list_cases:
         return None
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    for item in session.items:
-        case: Case = item.stash[CASE]
-        reporter.write_line(f"{case.id}  [{case.level}, {case.role}]  {case.purpose}")
-    reporter.write_line(f"{len(session.items)} test cases")
+    cases: list[Case] = [item.stash[CASE] for item in session.items]
+    for case in cases:
+        problem = f"  NOT FINISHED: {case.problem}" if case.problem else ""
+        reporter.write_line(f"{case.id}  [{case.level}, {case.role}]  {case.purpose}{problem}")
+    reporter.write_line(f"{len(cases)} test cases")
+    if session.config.option.list_json is not None:
+        listing = [{"id": case.id, "mutants": list(case.mutants), "requirements": list(case.ids)} for case in cases]
+        session.config.option.list_json.write_text(json.dumps(listing), encoding="utf-8")
     return True
 
 

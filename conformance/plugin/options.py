@@ -48,13 +48,16 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--no-sanity", action="store_true", help="no sanity exchange before the first and after the last test"
     )
+    group.addoption("--list-json", type=Path, metavar="FILE", help="with --list: write the list to a file, too")
+    group.addoption("--mutant", metavar="NAME", help="run the tests that name this mutant against it")
+    group.addoption("--all-tests", action="store_true", help="with --mutant: run all tests against it")
     group.addoption("--no-report", action="store_true", help="results.json only, no HTML and JUnit reports")
 
 
 def selects(config: pytest.Config) -> bool:
     """Whether the options or arguments leave tests out, so that nothing can be said about those."""
     option = config.option
-    narrowed = option.requirement or option.level or option.role or option.keyword or option.markexpr
+    narrowed = option.mutant or option.requirement or option.level or option.role or option.keyword or option.markexpr
     return bool(narrowed) or any("::" in arg or arg.endswith(".py") for arg in config.args)
 
 

@@ -86,5 +86,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]
     return [
         item
         for item in items
-        if CASE in item.stash and item.stash[CASE].selected(option.requirement, option.level, option.role)
+        if CASE in item.stash
+        and item.stash[CASE].selected(option.requirement, option.level, option.role)
+        and (option.mutant is None or option.all_tests or option.mutant in item.stash[CASE].mutants)
     ]

@@ -1,0 +1,129 @@
+"""The `ikeproof` command: thin, the same things that pytest and the packages do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+ROOT = Path(__file__).parents[1]
+WRONG_USE = 2
+# What pytest calls "usage error", "internal error" and "no tests collected" is one thing to the caller.
+_EXIT_CODES = {3: WRONG_USE, 4: WRONG_USE, 5: WRONG_USE}
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ikeproof")
+def main() -> None:
+    """Conformance and interoperability tests for IKE and IPsec gateways."""
+
+
+@main.command(context_settings=_PASS_ON)
+@click.option("--dut", default="reference", show_default=True, help="A peer's name or a profile in TOML.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True)
+@click.option("--allure/--no-allure", default=True, help="Write Allure results, too.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(dut: str, out: Path, allure: bool, arguments: tuple[str, ...]) -> None:
+    """Run the conformance suites; ARGUMENTS go to pytest (--requirement, --level, -n 2, -k …)."""
+    options = ["--dut", dut, "--out", str(out)]
+    if allure:
+        options += ["--alluredir", str(out / "allure-results"), "--clean-alluredir"]
+    _pytest([*options, *arguments])
+
+
+@main.command(name="list", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def list_cases(arguments: tuple[str, ...]) -> None:
+    """List the test cases; --requirement, --level and --role select."""
+    _pytest(["--list", "-q", "-p", "no:sugar", *arguments])
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def peers(context: click.Context) -> None:
+    """List the implementations that the lab can start."""
+    if context.invoked_subcommand is None:
+        from peers import NAMES
+
+        for name in NAMES:
+            click.echo(name)
+
+
+@peers.command()
+def down() -> None:
+    """Remove what an interrupted lab left behind: containers and networks."""
+    from peers import LabError
+    from peers import down as clean
+
+    try:
+        removed = clean()
+    except LabError as error:
+        _fail(str(error))
+    click.echo(f"removed {removed} objects")
+
+
+@main.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True)
+def report(results: tuple[Path, ...], out: Path) -> None:
+    """Make the reports of one or more results files, or of the output directory of a run that crashed."""
+    import reports
+
+    try:
+        reports.build([_results_file(item) for item in results], out)
+    except (reports.ResultsError, OSError, ValueError) as error:
+        _fail(str(error))
+    click.echo(f"{out / 'index.html'}")
+
+
+def _results_file(path: Path) -> Path:
+    """A results file as it is; of a directory its results.json, put together from the lines of a run that crashed."""
+    if path.is_file():
+        return path
+    from conformance.plugin.results import HEADER, Store
+
+    store = Store(path)
+    if not (path / "results.json").exists() and (store.parts / HEADER).is_file():
+        store.assemble(reason="the run ended without finishing: it crashed or was killed")
+    if not (path / "results.json").is_file():
+        raise ValueError(f"{path} holds no results.json and nothing to make one of")
+    return path / "results.json"
+
+
+@main.command(context_settings={**_PASS_ON, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def gateway(arguments: tuple[str, ...]) -> None:
+    """Run the reference implementation as a gateway (--config gateway.toml)."""
+    os.execv(sys.executable, [sys.executable, "-m", "reference_impl.gateway", *arguments])
+
+
+def _pytest(arguments: Sequence[str]) -> NoReturn:
+    import pytest
+
+    suites = str(ROOT / "conformance")
+    given = [item for item in arguments if not item.startswith("-") and _is_suite_path(item)]
+    code = int(pytest.main([*arguments, *([] if given else [suites]), "--rootdir", str(ROOT), "-c", _config()]))
+    sys.exit(_EXIT_CODES.get(code, code))
+
+
+def _is_suite_path(item: str) -> bool:
+    path = Path(item.split("::", 1)[0])
+    return path.exists() and (ROOT / "conformance") in [path.resolve(), *path.resolve().parents]
+
+
+def _config() -> str:
+    return str(ROOT / "pyproject.toml")
+
+
+def _fail(text: str) -> NoReturn:
+    click.echo(f"ikeproof: {text}", err=True)
+    sys.exit(WRONG_USE)
+
+
+if __name__ == "__main__":
+    main()
