@@ -19,7 +19,7 @@ def main() -> int:
     except MutantError as error:
         print(f"mutant: {error}", file=sys.stderr)
         return 2
-    from reference_impl.gateway.main import main as gateway
+    from reference_impl.gateway import main as gateway
 
     return gateway(arguments[1:])
 

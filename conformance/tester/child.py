@@ -93,21 +93,6 @@ class ChildSa:
         """Octets of the ICV at the end of each packet."""
         return self._out.icv_size
 
-    @property
-    def alignment(self) -> int:
-        """What payload, padding and trailer together are a multiple of, in octets."""
-        return self._out.alignment
-
-    @property
-    def iv_size(self) -> int:
-        """Octets of IV in each packet."""
-        return self._out.iv_size
-
-    @property
-    def icv_size(self) -> int:
-        """Octets of ICV in each packet."""
-        return self._out.icv_size
-
     # -- addresses ----------------------------------------------------------------------------------------------
 
     @property
