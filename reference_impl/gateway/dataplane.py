@@ -29,7 +29,8 @@ _PING_IDENTIFIER = 0x1D0F
 class DataPlane:
     """Wires a `Processor` to a memory host, a TUN device or nothing.
 
-    `send` takes every ESP datagram to a socket; `audit` hears of every discarded packet.
+    `send` takes every ESP datagram to a socket; `audit` hears of every discarded packet; `settle` is called when
+    there may be notices.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class DataPlane:
         clock: Callable[[], float],
         send: Callable[[EspDatagram], None],
         audit: Callable[[Audit], None],
+        settle: Callable[[], None],
     ) -> None:
         """Raises StartError when a TUN device cannot be had."""
         self.settings = settings
         self.processor = Processor(mtu=settings.mtu, dont_fragment=settings.dont_fragment, audit=audit)
         self._clock = clock
         self._send = send
+        self._settle = settle
         self.host = MemoryHost(settings.addresses) if settings.kind is DataPlaneKind.MEMORY else None
         self.tun: Tun | None = None
         if settings.kind is DataPlaneKind.TUN:
@@ -74,6 +77,8 @@ class DataPlane:
             pair = self.processor.sad.inbound(data[:4])
             if pair is not None and not pair.path.encapsulate:
                 self.udp_remotes[pair.child_id] = remote
+        # an answer must already take the path on which the question came
+        self._settle()
         self._deliver(now, packet)
 
     def send_packet(self, packet: bytes) -> int:

@@ -52,7 +52,7 @@ class Gateway:
         self._udp = {each.local: each for pair in self.pairs for each in pair}
         self._raw = self._open_raw()
         self.engine = self._make_engine()
-        self.data_plane = DataPlane(settings.data_plane, self.now, self._send_esp, self._audit)
+        self.data_plane = DataPlane(settings.data_plane, self.now, self._send_esp, self._audit, self.settle)
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
         self.ike_sas: dict[int, events.IkeEstablished] = {}
