@@ -70,6 +70,7 @@ class IkeSa:
     last_hint: float | None = None
     last_invalid_id_notice: float | None = None
     temporary_failure_since: float | None = None
+    temporary_failure_last: float = 0.0
     addresses: tuple[str, ...] = ()
     pool_addresses: tuple[str, ...] = ()
     # Rekeying: our own exchange, the peer's completed one during ours (new SA, lower nonce), and the heir.

@@ -12,16 +12,25 @@ if TYPE_CHECKING:
     from .ike_sa import IkeSa
     from .tasks import Task
 
+QUIET = 60.0
+
 
 def retry_later(engine: Engine, sa: IkeSa, task: Task) -> None:
     """Queue the task again after a pause; close the IKE SA when this has been going on too long."""
-    if sa.temporary_failure_since is None:
-        sa.temporary_failure_since = engine.now
+    note(engine, sa)
     if out_of_sync(engine, sa):
         closing.delete(engine, sa, Reason.TEMPORARY_FAILURE, "the peer keeps answering TEMPORARY_FAILURE")
         return
     pause = engine.config.temporary_failure_retry
     engine.timers.set(("retry", sa.ike_id, id(task)), engine.now + pause, lambda: again(engine, sa, task))
+
+
+def note(engine: Engine, sa: IkeSa) -> None:
+    """Remember since when the failures go on; after a quiet time they are new ones."""
+    quiet = engine.now - sa.temporary_failure_last
+    if sa.temporary_failure_since is None or quiet > max(QUIET, 2 * engine.config.temporary_failure_retry):
+        sa.temporary_failure_since = engine.now
+    sa.temporary_failure_last = engine.now
 
 
 def out_of_sync(engine: Engine, sa: IkeSa) -> bool:

@@ -337,7 +337,7 @@ class NatWorld(World):
         def receive(now: float, data: bytes, local: Endpoint, remote: Endpoint) -> None:
             inner(now, data, Endpoint(ALICE, local.port - self.box.base), remote)
 
-        self.alice.engine.receive = receive  # type: ignore[method-assign]
+        self.alice.engine.receive = receive  # type: ignore[method-assign,assignment]
 
 
 def test_nat_is_detected_and_both_go_on_from_4500() -> None:
