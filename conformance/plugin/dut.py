@@ -39,16 +39,17 @@ class Dut:
         base = Path(source).parent if source.endswith(".toml") else None
         return cls(profiles.from_dict(parts["data"], source=source, base=base), parts["handle"])
 
-    def trigger(self) -> Trigger:
+    def trigger(self, *, exclusive: bool = False) -> Trigger:
         """What makes the device act. Raises DutError when its driver cannot be reached."""
         if not self.handle:
-            return Trigger(self.profile)
+            return Trigger(self.profile, exclusive=exclusive)
         import peers
 
         try:
-            return Trigger(self.profile, peers.attach(peers.DutHandle.from_json(self.handle)))
+            driver = peers.attach(peers.DutHandle.from_json(self.handle))
         except peers.LabError as error:
             raise DutError(f"the driver of {self.profile.name} cannot be reached: {error}") from None
+        return Trigger(self.profile, driver, exclusive=exclusive)
 
     def stop(self) -> None:
         """Stop what was started."""

@@ -146,8 +146,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = config.stash.get(RUN, None)
     if run is None:
         return
-    cases = selection.attach(items)
-    selection.check_unique(cases)
+    selection.attach(items)
     chosen = selection.choose(config, items)
     for item in chosen:
         if item.stash[CASE].role != "responder":

@@ -63,7 +63,7 @@ class Run:
         if self._trigger is None:
             if self.dut is None:
                 raise RuntimeError("the run has no device")
-            self._trigger = self.dut.trigger()
+            self._trigger = self.dut.trigger(exclusive=self.worker == "main")
         return self._trigger
 
     def revive(self) -> bool:

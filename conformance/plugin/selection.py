@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conformance.plugin.case import ROOT, Case, is_suite_file, make_case
+from conformance.plugin.case import ROOT, is_suite_file, make_case
 from conformance.plugin.run import CASE, RUN
 
 OWN_TESTS = ("tester", "plugin", "requirements", "mutants", "interop")
@@ -55,9 +55,9 @@ def no_workers(config: pytest.Config) -> None:
             setattr(config.option, name, value)
 
 
-def attach(items: Iterable[pytest.Item]) -> list[Case]:
-    """Give every collected function its case."""
-    cases = []
+def attach(items: Iterable[pytest.Item]) -> None:
+    """Give every collected function its case. Two of one id cannot be told apart in results: the later one is wrong."""
+    files: dict[str, str] = {}
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
@@ -65,16 +65,11 @@ def attach(items: Iterable[pytest.Item]) -> list[Case]:
         case = make_case(
             item.path, item.function, item.name, mark.args if mark else None, dict(mark.kwargs) if mark else {}
         )
+        if case.id in files:
+            problem = f"{files[case.id]} has a test case of the same id {case.id}: rename one of the functions"
+            case = replace(case, id=f"{case.id}~{len(files)}", problem=problem)
+        files[case.id] = item.path.name
         item.stash[CASE] = case
-        cases.append(case)
-    return cases
-
-
-def check_unique(cases: Iterable[Case]) -> None:
-    """Two tests with one id cannot be told apart in results. Raises UsageError."""
-    twice = [identifier for identifier, count in Counter(case.id for case in cases).items() if count > 1]
-    if twice:
-        raise pytest.UsageError(f"two test cases have the id {twice[0]}: rename one of the functions")
 
 
 def choose(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:

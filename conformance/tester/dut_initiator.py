@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,10 +52,16 @@ def listen(tester: Tester) -> None:
 def await_initiation(tester: Tester, connection: str | None = None) -> DutInitiator:
     """Trigger the device, and take the first IKE_SA_INIT request that it sends."""
     listen(tester)
+    tester.drain()
     tester.trigger.initiate(connection)
     peer = DutInitiator(tester)
+    tester.initiations.append(peer)
     peer.receive_ike_sa_init()
     return peer
+
+
+# Initiator SPIs of attempts of earlier tests: the device may still be repeating their requests.
+_FINISHED: deque[bytes] = deque(maxlen=1000)
 
 
 class DutInitiator:
@@ -96,9 +103,14 @@ class DutInitiator:
     def receive_ike_sa_init(self, timeout: float | None = None) -> Message:
         """The device's next IKE_SA_INIT request that is no retransmission. Raises Inconclusive when none comes."""
         seen = {item.octets for item in self.requests}
-        spi = self.requests[-1].octets[:8] if self.requests else None
+        own = self.requests[-1].octets[:8] if self.requests else None
+
+        def wanted(item: Received) -> bool:
+            spi = item.octets[:8]
+            return _is_init(item) and item.octets not in seen and (spi == own if own else spi not in _FINISHED)
+
         received = self.tester.wait(
-            lambda item: _is_init(item) and item.octets not in seen and spi in (None, item.octets[:8]),
+            wanted,
             self.tester.profile.timing.trigger if timeout is None else timeout,
         )
         if received is None:
@@ -369,6 +381,15 @@ class DutInitiator:
         found = self._sa().request_or_none(ExchangeType.IKE_AUTH, end - time.monotonic())
         if found is not None:
             self.tester.fail("the device gives the SA up", found.text())
+
+    def abandon(self) -> None:
+        """At the end of a test: an attempt that the device has not finished must not go on in the next one."""
+        if not self.requests:
+            return
+        spi = self.received.octets[:8]
+        _FINISHED.append(spi)
+        if self.sa is None or not self.sa.established:
+            self.tester.trigger.drop(spi)
 
     def _sa(self) -> IkeSa:
         if self.sa is None:

@@ -31,7 +31,7 @@ from conformance.tester.sa import IkeSa
 from reference_impl.crypto import kdf
 from reference_impl.crypto.auth import signed_octets
 from reference_impl.crypto.errors import CryptoError
-from reference_impl.crypto.ke import KeyExchange, key_exchange
+from reference_impl.crypto.ke import METHODS, KeyExchange, key_exchange
 from reference_impl.crypto.suite import IkeSuite
 from reference_impl.wire.base import Payload
 from reference_impl.wire.header import Flags
@@ -264,6 +264,9 @@ def ike_sa_init(
     source = port or tester.port
     spi = spi_i or fresh_spi()
     chosen = group or next(iter(offered_groups(sa)), Group.ECP_256)
+    if ke is None and Group(chosen) not in METHODS:
+        # A group that the tester does not have either can still be asked for.
+        ke = KePayload(Group(chosen), os.urandom(256))
     mine = None if ke is not None else key_exchange(Group(chosen), private=private)
     exchange = InitExchange(tester, [], mine, nonce_i, source, nat)
     cookie: NotifyPayload | None = None

@@ -57,6 +57,7 @@ class Tester:
         self.inbox: list[Received] = []
         self.sas: list[IkeSa] = []
         self.trigger = trigger or Trigger(profile)
+        self.initiations: list[dut_initiator.DutInitiator] = []
         self._port: Port | None = None
         self._fence_port: Port | None = None
 
@@ -315,7 +316,11 @@ class Tester:
             self.send(send, natt=natt, note="no answer is expected")
         self.fence(natt=natt)
         self.drain(self.profile.timing.fence_grace)
-        return [item for item in self.since(mark) if item.datagram.port is not self._fence_port]
+        return [
+            item
+            for item in self.since(mark)
+            if item.datagram.port is not self._fence_port and not (item.is_request and item.sa is None)
+        ]
 
     def answer_or_silence(self, send: Send | Draft | bytes, *, natt: bool = False) -> Message | None:
         """The first IKE message that came for `send`, or None when the fence shows that there is none."""
@@ -362,6 +367,8 @@ class Tester:
         """Delete what the device still has of this test, without waiting, and close the sockets."""
         for sa in self.sas:
             sa.abandon()
+        for peer in self.initiations:
+            peer.abandon()
         self.link.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from typing import Any
 
@@ -14,11 +15,13 @@ COMMAND_TIMEOUT = 60.0
 class Trigger:
     """Makes the device initiate, rekey, delete, check liveness. Raises Inconclusive when it cannot.
 
-    `driver` is a `peers.Driver` when the device is one of the lab's peers.
+    `driver` is a `peers.Driver` when the device is one of the lab's peers. `exclusive`: no other process tests it now,
+    so that all its SAs may be dropped.
     """
 
-    def __init__(self, profile: Profile, driver: Any = None) -> None:
+    def __init__(self, profile: Profile, driver: Any = None, *, exclusive: bool = False) -> None:
         self.profile = profile
+        self.exclusive = exclusive
         self.driver = driver
         self.connection: str = str(profile.trigger.get("connection", "tester"))
 
@@ -45,6 +48,14 @@ class Trigger:
     def liveness(self, spi_i: bytes) -> None:
         """Check whether the peer of the IKE SA is alive."""
         self._do("liveness", self.connection, spi_i)
+
+    def drop(self, spi_i: bytes) -> None:
+        """Make the device forget an attempt of its own, as far as it can be made to."""
+        with contextlib.suppress(Inconclusive):
+            if self.exclusive:
+                self.reset()
+            elif self.driver is not None:
+                self._call("delete_ike", spi_i.hex())
 
     def reset(self) -> None:
         """Drop every SA of the device."""
