@@ -1,0 +1,83 @@
+"""What a device answers to the four exchanges, for tests that look at every response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.tester import IkeSa, Inconclusive, Received, Tester
+from conformance.tester.draft import Editing
+from reference_impl.wire.header import HEADER_SIZE, Header
+from reference_impl.wire.message import Message
+from reference_impl.wire.registries import ExchangeType, NotifyType
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response with its request's exchange type and Message ID."""
+
+    exchange: ExchangeType
+    message_id: int
+    received: Received
+
+    @property
+    def name(self) -> str:
+        """For texts."""
+        return f"the {self.exchange.name} response"
+
+    @property
+    def header(self) -> Header:
+        """Its IKE header."""
+        return Header.parse(self.received.octets)
+
+    @property
+    def first_generic_flags(self) -> int:
+        """The critical and reserved bits of its first payload, which is SK after IKE_SA_INIT."""
+        return self.received.octets[HEADER_SIZE + 1]
+
+
+def answers(tester: Tester) -> tuple[IkeSa, list[Answer]]:
+    """An IKE SA, and the responses to IKE_SA_INIT, IKE_AUTH, CREATE_CHILD_SA and INFORMATIONAL.
+
+    A device may refuse the CREATE_CHILD_SA request: the refusal is a response as well.
+    """
+    sa = tester.establish(judged=True)
+    found = [Answer(ExchangeType.IKE_SA_INIT, 0, init_received(sa))]
+    found.append(Answer(ExchangeType.IKE_AUTH, 1, last_received(sa)))
+    for exchange, act in ((ExchangeType.CREATE_CHILD_SA, sa.try_child), (ExchangeType.INFORMATIONAL, sa.liveness)):
+        expected = sa.next_id
+        if act() is not None and sa.last is not None and sa.last.message_id == expected:
+            found.append(Answer(exchange, expected, sa.last))
+    return sa, found
+
+
+def init_received(sa: IkeSa) -> Received:
+    """The IKE_SA_INIT response of this SA."""
+    if sa.init is None or sa.init.received is None:
+        raise Inconclusive("the IKE SA was not set up by the tester")
+    return sa.init.received
+
+
+def last_received(sa: IkeSa) -> Received:
+    """The last response on this SA."""
+    if sa.last is None:
+        raise Inconclusive("nothing was received on the IKE SA")
+    return sa.last
+
+
+def last_header(sa: IkeSa) -> Header:
+    """The IKE header of the last response."""
+    return Header.parse(last_received(sa).octets)
+
+
+def init_or_silence(tester: Tester, edit: Editing) -> Message | None:
+    """The answer to an IKE_SA_INIT request with this change, or None when the fence shows silence."""
+    mark = tester.mark()
+    init = tester.ike_sa_init(edit=edit, timeout=0.0)
+    tester.fence()
+    tester.drain(tester.profile.timing.fence_grace)
+    for item in tester.since(mark):
+        if item.is_response and item.header is not None and item.header.spi_i == init.spi_i:
+            if item.message is not None and item.message.notify(NotifyType.COOKIE) is not None:
+                return tester.ike_sa_init(edit=edit).reply
+            return item.message
+    return None
