@@ -148,6 +148,8 @@ def verify_signature(
     """Signature methods: the chain, the identity, then the signature. Raises AuthenticationError."""
     if payload.method == AuthMethod.SHARED_KEY_MIC or (remote.methods and payload.method not in remote.methods):
         raise AuthenticationError(Reason.AUTHENTICATION, f"method {payload.method.name} is not allowed")
+    if payload.method == AuthMethod.DIGITAL_SIGNATURE and not sa.announced_hashes:
+        raise AuthenticationError(Reason.AUTHENTICATION, "RFC 7427 was not announced")
     try:
         end_entity = verify_certificates(engine, remote, message)
         check_identity(end_entity, peer)

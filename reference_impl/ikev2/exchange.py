@@ -9,7 +9,7 @@ from reference_impl.wire.message import Message
 
 from . import closing, messages, retransmit
 from .events import Reason
-from .window import Pending
+from .window import LAST_MESSAGE_ID, Pending
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -28,6 +28,9 @@ def enqueue(engine: Engine, sa: IkeSa, task: Task, *, first: bool = False) -> No
 
 def pump(engine: Engine, sa: IkeSa) -> None:
     """Start queued requests while the peer's window has room."""
+    if sa.queue and sa.outbound.next_id > LAST_MESSAGE_ID and not sa.outbound.pending:
+        closing.close(engine, sa, Reason.EXPIRED, "no Message IDs are left")
+        return
     while sa.queue and sa.authenticated and may_start(sa, sa.queue[0]):
         task = sa.queue.popleft()
         payloads = task.request(engine, sa)
@@ -35,6 +38,8 @@ def pump(engine: Engine, sa: IkeSa) -> None:
             message_id = sa.outbound.take_id()
             datagrams = messages.seal(engine, sa, task.exchange, message_id, payloads, response=False)
             start(engine, sa, task, message_id, datagrams)
+            if sa.outbound.exhausted():
+                engine.ike_soft_expired(sa)
 
 
 def may_start(sa: IkeSa, task: Task) -> bool:

@@ -59,7 +59,6 @@ class IkeSa:
     peer_hashes: tuple[HashAlgorithm, ...] = ()
     announced_hashes: tuple[HashAlgorithm, ...] = ()
     fragmentation: bool = False
-    fragments_seen: bool = False
     nat_local: bool = False
     nat_remote: bool = False
     forced_encapsulation: bool = False

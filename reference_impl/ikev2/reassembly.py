@@ -35,7 +35,6 @@ def collect(engine: Engine, sa: IkeSa, header: Header, opened: Opened, path: Pat
     if verdict is not FragmentVerdict.NEW:
         engine.reject(REASONS[verdict], f"{opened.fragment} of {opened.total}", path, sa)
         return None
-    sa.fragments_seen = True
     store.add(opened.fragment, opened.total, opened.inner_first, opened.inner)
     if store.octets > engine.config.fragment_octets:
         drop(engine, sa, key)

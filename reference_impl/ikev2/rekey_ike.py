@@ -42,7 +42,6 @@ INHERITED = (
     "peer_hashes",
     "announced_hashes",
     "fragmentation",
-    "fragments_seen",
     "nat_local",
     "nat_remote",
     "forced_encapsulation",

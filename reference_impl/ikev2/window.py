@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .tasks import Task
 
 LAST_MESSAGE_ID = 0xFFFFFFFF
+# From here on enough Message IDs are left to rekey the IKE SA.
+RESERVE_FROM = LAST_MESSAGE_ID - 256
 
 
 class Verdict(StrEnum):
@@ -91,4 +93,4 @@ class OutboundWindow:
 
     def exhausted(self) -> bool:
         """Message IDs are about to run out: the IKE SA has to be rekeyed or closed (section 2.2)."""
-        return self.next_id >= LAST_MESSAGE_ID - 256
+        return self.next_id == RESERVE_FROM

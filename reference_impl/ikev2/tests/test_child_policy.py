@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.crypto.suite import parse_esp
+from reference_impl.ikev2 import proposal
 from reference_impl.ikev2 import selectors as arithmetic
 from reference_impl.ikev2.config import Mode, PoolConfig
 from reference_impl.ikev2.events import (
@@ -21,7 +22,8 @@ from reference_impl.ikev2.events import (
 )
 from reference_impl.wire.message import Message
 from reference_impl.wire.registries import NotifyType, TsType
-from reference_impl.wire.sa import SaPayload
+from reference_impl.wire.sa import Proposal, SaPayload
+from reference_impl.wire.simple import NoncePayload
 from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsrPayload
 
 from .test_wire_behaviour import NatWorld, deliver, open_answer, request
@@ -66,7 +68,9 @@ def selector(start: int, end: int, protocol: int = 0, ports: tuple[int, int] = (
 
 ranges = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(sorted)
 small = st.builds(
-    lambda addresses, protocol, ports: selector(*addresses, protocol, tuple(ports) if protocol else (0, 65535)),
+    lambda addresses, protocol, ports: selector(
+        addresses[0], addresses[1], protocol, (ports[0], ports[1]) if protocol else (0, 65535)
+    ),
     ranges,
     st.sampled_from([0, 6, 17]),
     st.one_of(st.just([0, 65535]), ranges),
@@ -129,14 +133,13 @@ def test_unknown_selector_types_are_ignored() -> None:
     world = World()
     world.establish()
     label = TrafficSelector(TsType(10), 0, 0, 0, b"label", b"")
-    offer = proposal_of(world)
     (out,) = deliver(
         world,
         request(
             world.alice,
             2,
-            SaPayload(offer),
-            *nonce(),
+            SaPayload(proposal_of()),
+            NoncePayload(bytes(32)),
             TsiPayload((label, *selectors("10.1.0.0/24"))),
             TsrPayload(selectors("10.2.0.0/24")),
             exchange=36,
@@ -146,18 +149,9 @@ def test_unknown_selector_types_are_ignored() -> None:
     assert answer.get(TsiPayload).selectors == selectors("10.1.0.0/24")  # type: ignore[union-attr]
 
 
-def proposal_of(world: World) -> tuple[object, ...]:
+def proposal_of() -> tuple[Proposal, ...]:
     """An ESP offer with an SPI of its own."""
-    from reference_impl.ikev2 import proposal
-
     return proposal.esp_offer((parse_esp("aes128gcm16"),), b"\1\2\3\4", groups=False)
-
-
-def nonce() -> tuple[object, ...]:
-    """A nonce payload."""
-    from reference_impl.wire.simple import NoncePayload
-
-    return (NoncePayload(bytes(32)),)
 
 
 def test_single_pair_required() -> None:

@@ -289,6 +289,32 @@ def test_traffic_limits(unit: str) -> None:
     assert [len(node.engine.children) for node in world.nodes] == [0, 0]
 
 
+def test_message_ids_never_run_out() -> None:
+    from reference_impl.ikev2.window import RESERVE_FROM
+
+    world = World()
+    world.establish()
+    (alice,), (bob,) = (node.engine.sas.values() for node in world.nodes)
+    alice.outbound.next_id = bob.inbound.expected = RESERVE_FROM - 1
+    world.alice.engine.liveness(world.now, alice.ike_id)
+    world.run()
+    world.assert_consistent()
+    assert world.alice.of(IkeEstablished)[-1].replaces == alice.ike_id
+
+
+def test_the_last_message_id_ends_the_ike_sa() -> None:
+    from reference_impl.ikev2.window import LAST_MESSAGE_ID
+
+    world = World()
+    world.establish()
+    (alice,), (bob,) = (node.engine.sas.values() for node in world.nodes)
+    alice.outbound.next_id = bob.inbound.expected = LAST_MESSAGE_ID
+    for _ in range(2):
+        world.alice.engine.liveness(world.now, alice.ike_id)
+    world.run()
+    assert [each.reason for each in world.alice.of(IkeRemoved)] == [Reason.EXPIRED]
+
+
 def test_sequence_numbers_never_run_out() -> None:
     world = World()
     world.establish()
