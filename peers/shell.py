@@ -18,7 +18,8 @@ def run(client: docker.DockerClient, container: str, command: Sequence[str]) -> 
         done = client.containers.get(container).exec_run(list(command))
     except (APIError, NotFound) as error:
         raise PeerError(f"{command[0]} cannot be run in {container}: {error}", "The peer may have ended") from None
-    return int(done.exit_code or 0), bytes(done.output or b"").decode(errors="replace")
+    output = done.output if isinstance(done.output, bytes) else b""
+    return int(done.exit_code or 0), output.decode(errors="replace")
 
 
 def check(client: docker.DockerClient, container: str, command: Sequence[str]) -> str:

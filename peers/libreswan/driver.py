@@ -113,7 +113,7 @@ class LibreswanDriver:
         """Start a connection; returns at once."""
         template, remote = self._targets.get(connection, (connection, ""))
         target = ["--remote-host", remote] if remote else []
-        self._whack("--name", template, "--initiate", *target, "--asynchronous")
+        self._background("--name", template, "--initiate", *target, "--asynchronous")
 
     def _find(self, spi_i: str) -> IkeSaView:
         for view in self.state():

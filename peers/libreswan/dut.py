@@ -29,6 +29,7 @@ SPEC = DutSpec(
     # libreswan 5.2 takes at most one group for Child SAs
     child=(
         "aes128gcm16",
+        "aes128gcm16-esn",
         "aes128gcm16-ecp256",
         "aes256gcm16",
         "aes128-sha256",

@@ -61,7 +61,10 @@ def ike(suites: Iterable[str]) -> str:
 
 
 def esp(suites: Iterable[str]) -> tuple[str, bool]:
-    """The ``esp=`` list and whether any suite has a key exchange (``pfs=``)."""
+    """The ``esp=`` list and whether any suite has a key exchange (``pfs=``).
+
+    Extended sequence numbers are not part of it: libreswan takes both kinds.
+    """
     parsed = [parse_suite(text) for text in suites]
     pfs = any(suite.groups for suite in parsed)
     words = []
@@ -70,7 +73,7 @@ def esp(suites: Iterable[str]) -> tuple[str, bool]:
         if pfs:
             word += ";" + ("+".join(_group(name) for name in suite.groups) or "none")
         words.append(word)
-    return ",".join(words), pfs
+    return ",".join(dict.fromkeys(words)), pfs
 
 
 def identity(value: Identity) -> str:
@@ -85,8 +88,8 @@ def _end(side: str, end: Endpoint, certificate: str) -> list[str]:
     lines = [f"{side}={'%any' if end.address == ANY else end.address}", f"{side}id={identity(end.identity)}"]
     if certificate:
         lines += [f"{side}cert={certificate}", f"{side}sendcert=always"]
-    elif end.auth != "psk" and end.credentials.ca:
-        lines.append(f"{side}ca=%same")
+    # no rightca=%same: with it libreswan 5.2 looks for the issuer of RSA keys only, and refuses ECDSA peers;
+    # the NSS database holds no CA but the run's own
     if end.port != 500:
         lines.append(f"{side}ikeport={end.port}")
     return lines

@@ -11,7 +11,10 @@ export PROTECTED AGENT_TOKEN
 modprobe -a af_key xfrm_user esp4 ah4 ipcomp esp6 ah6 ipcomp6 xfrm4_tunnel gcm ccm ctr cbc authenc hmac sha1_generic \
     sha256_generic sha512_generic cmac xcbc chacha20poly1305 aes_generic seqiv echainiv 2>/dev/null
 # the kernel looks for further modules at the first use of each algorithm: take that time now
-warm() { ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1 mode tunnel "$@" 2>/dev/null; ip xfrm state flush; }
+warm() {
+    ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1 mode tunnel "$@" 2>/dev/null
+    ip xfrm state delete src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1 2>/dev/null
+}
 k16=0x00000000000000000000000000000000
 {
     warm aead 'rfc4106(gcm(aes))' ${k16}00000000 128

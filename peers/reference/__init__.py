@@ -1,0 +1,1 @@
+"""Our own reference implementation, as a process on this host."""
