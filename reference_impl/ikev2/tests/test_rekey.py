@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
+from reference_impl.ikev2 import rekey_ike
 from reference_impl.ikev2.endpoint import Outgoing
+from reference_impl.ikev2.errors import Refusal
 from reference_impl.ikev2.events import (
     ChildInstalled,
     ChildMoved,
@@ -16,6 +19,8 @@ from reference_impl.ikev2.events import (
     IkeRemoved,
     Reason,
 )
+from reference_impl.ikev2.window import LAST_MESSAGE_ID, RESERVE_FROM
+from reference_impl.wire.registries import NotifyType
 
 from .world import LASTING, Node, World, alice_connection, bob_connection
 
@@ -215,10 +220,6 @@ def test_child_rekey_meets_ike_rekey() -> None:
 
 
 def test_endless_temporary_failure_closes_the_ike_sa(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reference_impl.ikev2 import rekey_ike
-    from reference_impl.ikev2.errors import Refusal
-    from reference_impl.wire.registries import NotifyType
-
     def busy(*_: object) -> None:
         raise Refusal(NotifyType.TEMPORARY_FAILURE, Reason.TEMPORARY_FAILURE, "always")
 
@@ -235,8 +236,6 @@ def test_endless_temporary_failure_closes_the_ike_sa(monkeypatch: pytest.MonkeyP
 
 def test_lifetimes_hours_in_a_second() -> None:
     """Soft limits rekey for a day; nothing ever reaches a hard limit."""
-    from dataclasses import replace
-
     limits = replace(LASTING, ike_soft=3600.0, ike_hard=4000.0, child_soft=600.0, child_hard=700.0, jitter=0.1)
     world = World(alice_connection(lifetimes=limits), bob_connection(lifetimes=limits))
     world.establish()
@@ -252,8 +251,6 @@ def test_lifetimes_hours_in_a_second() -> None:
 
 
 def test_hard_limits() -> None:
-    from dataclasses import replace
-
     limits = replace(LASTING, child_hard=100.0, ike_hard=300.0)
     world = World(alice_connection(lifetimes=limits))
     world.establish()
@@ -267,8 +264,6 @@ def test_hard_limits() -> None:
 
 @pytest.mark.parametrize("unit", ["bytes", "packets"])
 def test_traffic_limits(unit: str) -> None:
-    from dataclasses import replace
-
     limits = replace(LASTING, **{f"child_soft_{unit}": 1000, f"child_hard_{unit}": 2000})
     world = World(alice_connection(lifetimes=limits))
     world.establish()
@@ -290,8 +285,6 @@ def test_traffic_limits(unit: str) -> None:
 
 
 def test_message_ids_never_run_out() -> None:
-    from reference_impl.ikev2.window import RESERVE_FROM
-
     world = World()
     world.establish()
     (alice,), (bob,) = (node.engine.sas.values() for node in world.nodes)
@@ -303,8 +296,6 @@ def test_message_ids_never_run_out() -> None:
 
 
 def test_the_last_message_id_ends_the_ike_sa() -> None:
-    from reference_impl.ikev2.window import LAST_MESSAGE_ID
-
     world = World()
     world.establish()
     (alice,), (bob,) = (node.engine.sas.values() for node in world.nodes)

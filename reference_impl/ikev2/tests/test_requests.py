@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reference_impl.crypto.suite import parse_esp, parse_ike
@@ -237,8 +239,6 @@ def chosen(answer: Message) -> Proposal:
 
 
 def test_the_first_acceptable_proposal_is_taken_as_it_is(world: World) -> None:
-    from dataclasses import replace
-
     bad = BAD_PROPOSALS["unknown transform type"]
     unknown = Transform(TransformType.ENCR, 1000, (Attribute(AttributeType.KEY_LENGTH, b"\0\x80", True),))
     good = esp(unknown, GCM_256, GCM, NO_ESN, Transform(TransformType.ESN, 1), number=2, spi=b"\5\5\5\5")
@@ -396,9 +396,7 @@ def test_bad_public_values_in_ike_sa_init_are_dropped() -> None:
     (out,) = world.alice.engine.take_output()
     message = Message.parse(out.data)
     for value in (bytes(32), bytes(31), bytes(33), b""):
-        from dataclasses import replace
-
-        payloads = tuple(KePayload(31, value) if isinstance(each, KePayload) else each for each in message.payloads)
+            payloads = tuple(KePayload(31, value) if isinstance(each, KePayload) else each for each in message.payloads)
         assert deliver(world, replace(message, payloads=payloads).to_bytes()) == []
     assert not world.bob.engine.sas
     assert world.bob.engine.counters["rejected-ke-value"] == 4
