@@ -201,8 +201,8 @@ class ChildSa:
         return echo
 
     def answered(self, echo: Echo) -> int:
-        """How many replies to this echo request have come so far."""
-        return sum(1 for item in self.packets if _reply_to(item, echo))
+        """How many replies to this echo request have come so far, on whichever SA the device chose to send them."""
+        return sum(1 for item in self.ike.tester.inbox if item.kind == Kind.ESP and _reply_to(item, echo))
 
     def ping(self, data: bytes = b"ikeproof", *, timeout: float | None = None, tries: int = 3, **faults: Any) -> bool:
         """Whether an echo request through the tunnel is answered, within `tries` of them."""
@@ -225,7 +225,7 @@ class ChildSa:
         self, send: Callable[[], object], requirement: str | None = None, expected: str = "the packet is discarded"
     ) -> None:
         """Call `send`, then ping; fail if anything but the ping's reply came back, or the ping was not answered."""
-        before = len(self.packets)
+        mark = self.ike.tester.mark()
         echo = send()
         if not self.ping():
             raise Deviation(
@@ -234,7 +234,8 @@ class ChildSa:
                 requirement or self.ike.tester.requirement,
             )
         self.ike.tester.drain(self.ike.tester.profile.timing.fence_grace)
-        others = [item for item in self.packets[before:] if not self._is_latest_reply(item)]
+        opened = [item for item in self.ike.tester.since(mark) if item.kind == Kind.ESP and item.inner is not None]
+        others = [item for item in opened if not self._is_latest_reply(item)]
         if isinstance(echo, Echo) and any(_reply_to(item, echo) for item in others):
             raise Deviation(expected, "it was answered", requirement or self.ike.tester.requirement)
         if others:
