@@ -396,7 +396,7 @@ def test_bad_public_values_in_ike_sa_init_are_dropped() -> None:
     (out,) = world.alice.engine.take_output()
     message = Message.parse(out.data)
     for value in (bytes(32), bytes(31), bytes(33), b""):
-            payloads = tuple(KePayload(31, value) if isinstance(each, KePayload) else each for each in message.payloads)
+        payloads = tuple(KePayload(31, value) if isinstance(each, KePayload) else each for each in message.payloads)
         assert deliver(world, replace(message, payloads=payloads).to_bytes()) == []
     assert not world.bob.engine.sas
     assert world.bob.engine.counters["rejected-ke-value"] == 4
