@@ -208,13 +208,16 @@ class ChildSa:
         """Whether an echo request through the tunnel is answered, within `tries` of them."""
         limit = self.ike.tester.profile.timing.answer if timeout is None else timeout
         for _ in range(tries if not faults else 1):
-            echo = self.send_ping(data, **faults)
-            end = time.monotonic() + limit / (tries if not faults else 1)
-            while not self.answered(echo) and self.ike.tester.pump(end) is not None:
-                pass
-            if self.answered(echo):
+            if self.await_echo(self.send_ping(data, **faults), limit / (tries if not faults else 1)):
                 return True
         return False
+
+    def await_echo(self, echo: Echo, timeout: float | None = None) -> bool:
+        """Whether the reply to this echo request comes in time."""
+        end = time.monotonic() + (self.ike.tester.profile.timing.answer if timeout is None else timeout)
+        while not self.answered(echo) and self.ike.tester.pump(end) is not None:
+            pass
+        return self.answered(echo) > 0
 
     def expect_ping(self, data: bytes = b"ikeproof", requirement: str | None = None, **faults: Any) -> None:
         """Fail unless an echo request through the tunnel is answered."""

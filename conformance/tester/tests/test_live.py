@@ -111,8 +111,9 @@ def test_dropped_esp(live: Tester) -> None:
     child = live.establish().child
     child.expect_dropped(lambda: child.send_ping(icv_flip=True))
     child.expect_dropped(child.send_dummy)
-    sealed = child.send_esp(child.echo_packet()[0])
-    assert child.receive() is not None
+    packet, echo = child.echo_packet()
+    sealed = child.send_esp(packet)
+    assert child.await_echo(echo)
     child.expect_dropped(lambda: child.send_sealed(sealed))
     with pytest.raises(Deviation, match="discarded"):
         child.expect_dropped(lambda: child.send_ping())
