@@ -14,7 +14,7 @@ from conformance.tester import authentication
 from conformance.tester.child import ChildSa
 from conformance.tester.draft import Draft, Editing, apply_edits
 from conformance.tester.expect import error_of, observed
-from conformance.tester.identity import Identity
+from conformance.tester.identity import Identity, parse_identity
 from conformance.tester.link import Port
 from conformance.tester.proposals import (
     EspOffer,
@@ -404,7 +404,8 @@ def ike_auth(
         payloads += authentication.certificates(proof)
         anchors = [item.ca for item in tester.profile.dut_auth.values() if item.ca]
         payloads += [authentication.certificate_request(anchors[0])] if anchors else []
-    payloads += [idr] if idr else []
+    wanted = idr or _asked_identity(tester, proof.method)
+    payloads += [wanted] if wanted else []
     payloads.append(authentication.Signer(suite.prf_algorithm(), proof, hashes).auth(octets))
     offer = child if child is not None else tester.profile.child[0]
     sa_payload = esp_sa_payload(offer, spi)
@@ -498,8 +499,6 @@ def _selector(item: TrafficSelector | str) -> TrafficSelector:
 
 
 def _own_identity(tester: Tester, method: str) -> Identity:
-    from conformance.tester.identity import parse_identity
-
     credential = tester.profile.tester_auth.get(method)
     if method != "psk" and credential is not None and credential.identity:
         return parse_identity(credential.identity.replace("%d", str(tester.number)))
