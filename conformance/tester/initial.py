@@ -505,6 +505,15 @@ def _own_identity(tester: Tester, method: str) -> Identity:
     return tester.identity
 
 
+def _asked_identity(tester: Tester, method: str) -> IdrPayload | None:
+    """With signatures, the identity that the device has for them: it may have another one for each method."""
+    theirs = tester.profile.dut_auth.get(method)
+    if method == "psk" or theirs is None or not theirs.identity:
+        return None
+    asked = parse_identity(theirs.identity)
+    return IdrPayload(asked.id_type, asked.data)
+
+
 def attempt(tester: Tester, *, edit_init: Editing = None, edit_auth: Editing = None, **overrides: Any) -> AuthExchange:
     """IKE_SA_INIT and IKE_AUTH with the keywords of both; `extra` is IKE_AUTH's, `extra_init` the other's."""
     extra_init = overrides.pop("extra_init", ())
