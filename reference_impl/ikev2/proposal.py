@@ -145,6 +145,11 @@ def key_length_is_enough(offered: int | None, wanted: int | None) -> bool:
     return offered == wanted or (offered is not None and wanted is not None and offered > wanted)
 
 
+def as_sent(transforms: Iterable[Transform]) -> tuple[Transform, ...]:
+    """Chosen transforms for an answer: the offer's reserved octets are not echoed (section 3.3.2)."""
+    return tuple([Transform(each.type, each.id, each.attributes) for each in transforms])
+
+
 def match_ike(proposal: Proposal, suite: IkeSuite, spi: bytes) -> IkeChoice | None:
     """The answer that takes ``suite`` from ``proposal``, or None."""
     encr = find_encr(proposal, suite.encr, suite.key_bits)
@@ -154,7 +159,7 @@ def match_ike(proposal: Proposal, suite: IkeSuite, spi: bytes) -> IkeChoice | No
     if encr is None or prf is None or integ is None or group is None:
         return None
     chosen = IkeSuite(suite.encr, encr.key_length, suite.integ, suite.prf, suite.group)
-    return IkeChoice(chosen, Proposal(proposal.number, ProtocolId.IKE, spi, (encr, prf, *integ, group)))
+    return IkeChoice(chosen, Proposal(proposal.number, ProtocolId.IKE, spi, as_sent((encr, prf, *integ, group))))
 
 
 def match_esp(proposal: Proposal, suite: EspSuite, spi: bytes, *, groups: bool) -> EspChoice | None:
@@ -167,7 +172,7 @@ def match_esp(proposal: Proposal, suite: EspSuite, spi: bytes, *, groups: bool) 
     if encr is None or integ is None or group is None or esn is None:
         return None
     chosen = EspSuite(suite.encr, encr.key_length, suite.integ, suite.esn, wanted)
-    answer = Proposal(proposal.number, ProtocolId.ESP, spi, (encr, *integ, *group, esn))
+    answer = Proposal(proposal.number, ProtocolId.ESP, spi, as_sent((encr, *integ, *group, esn)))
     return EspChoice(chosen, answer, proposal.spi)
 
 
@@ -234,6 +239,8 @@ def accepted(answer: Sequence[Proposal], offered: Sequence[Proposal], spi_size: 
 
 def answer_fits(chosen: Proposal, proposal: Proposal) -> bool:
     """Exactly one transform of each offered type, each unchanged from the offer."""
+    if chosen.transforms == proposal.transforms:
+        return len({each.type for each in chosen.transforms}) == len(chosen.transforms)
     offered = {(each.type, each.id, each.attributes) for each in proposal.transforms}
     types = [each.type for each in chosen.transforms]
     # A responder may say INTEG NONE or KE NONE where nothing was offered: it means the same as leaving it out.
