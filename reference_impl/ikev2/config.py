@@ -185,4 +185,4 @@ class EngineConfig:
     linger: float = 30.0
     notify_invalid_message_id: bool = False
     wall_clock: Callable[[], datetime] = system_time
-    vendor_ids: tuple[bytes, ...] = (b"ikeproof reference",)
+    vendor_ids: tuple[bytes, ...] = ()

@@ -28,6 +28,14 @@ IPV6_FRAGMENT = 1280
 UDP_HEADER = 8
 MARKER = 4
 SMALLEST_ROOM = 128
+RESPONSE = int(Flags.RESPONSE)
+INITIATOR = int(Flags.INITIATOR)
+FLAGS = {
+    (False, False): Flags.NONE,
+    (False, True): Flags.RESPONSE,
+    (True, False): Flags.INITIATOR,
+    (True, True): Flags.INITIATOR | Flags.RESPONSE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,17 @@ class Path:
 
 def flags(sa: IkeSa, *, response: bool) -> Flags:
     """The Initiator flag says who is the original initiator, not who sends a request (section 3.1)."""
-    value = Flags.INITIATOR if sa.initiator else Flags.NONE
-    return value | Flags.RESPONSE if response else value
+    return FLAGS[sa.initiator, response]
+
+
+def is_response(header: Header) -> bool:
+    """The R flag. On plain integers: IntFlag arithmetic is slow."""
+    return bool(int(header.flags) & RESPONSE)
+
+
+def is_from_initiator(header: Header) -> bool:
+    """The I flag."""
+    return bool(int(header.flags) & INITIATOR)
 
 
 def next_iv(engine: Engine, sa: IkeSa) -> bytes:
@@ -95,7 +112,7 @@ def may_fragment(sa: IkeSa) -> bool:
 def clear_notify(request: Header, notify: NotifyType, data: bytes = b"") -> bytes:
     """A one-way error reply outside any IKE SA: SPIs, Message ID and exchange type copied (section 1.5)."""
     answer_flags = Flags.RESPONSE
-    if not request.flags & Flags.INITIATOR:
+    if not is_from_initiator(request):
         answer_flags |= Flags.INITIATOR
     return Message(
         request.spi_i,

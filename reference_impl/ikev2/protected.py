@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.crypto.errors import IntegrityError
 from reference_impl.wire.base import Payload
 from reference_impl.wire.errors import WireError
-from reference_impl.wire.header import Flags, Header
+from reference_impl.wire.header import Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
 from reference_impl.wire.registries import ExchangeType, NotifyType, ProtocolId
@@ -63,7 +63,7 @@ def on_message(engine: Engine, sa: IkeSa, header: Header, data: bytes, path: Pat
     opened = decrypt(engine, sa, header, data, path)
     if opened is None:
         return
-    if header.flags & Flags.RESPONSE:
+    if messages.is_response(header):
         on_response(engine, sa, header, opened, path)
     else:
         on_request(engine, sa, header, opened, path)
@@ -90,7 +90,7 @@ def on_unprotected(engine: Engine, sa: IkeSa, header: Header, data: bytes, detai
         engine.reject(Reason.MALFORMED, detail, path, sa)
         return
     engine.reject(Reason.NOT_PROTECTED, header.exchange.name, path, sa)
-    if header.flags & Flags.RESPONSE and message.notify(NotifyType.INVALID_IKE_SPI) is not None:
+    if messages.is_response(header) and message.notify(NotifyType.INVALID_IKE_SPI) is not None:
         informational.on_hint(engine, sa)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reference_impl.wire.header import Flags, Header
+from reference_impl.wire.header import Header
 
+from . import messages
 from .events import Reason
 from .fragments import FragmentVerdict, Reassembly
 from .messages import Path
@@ -29,7 +30,7 @@ def collect(engine: Engine, sa: IkeSa, header: Header, opened: Opened, path: Pat
     if not sa.fragmentation:
         engine.reject(Reason.FRAGMENT_INVALID, "fragmentation was not negotiated", path, sa)
         return None
-    key = (bool(header.flags & Flags.RESPONSE), header.message_id)
+    key = (messages.is_response(header), header.message_id)
     store = sa.reassembly.get(key) or Reassembly()
     verdict = store.judge(opened.fragment, opened.total, engine.config.fragment_limit)
     if verdict is not FragmentVerdict.NEW:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from reference_impl.wire import udp
 from reference_impl.wire.errors import WireError
-from reference_impl.wire.header import Flags, Header
+from reference_impl.wire.header import Header
 from reference_impl.wire.registries import ExchangeType, NotifyType
 
-from . import protected, sa_init, sa_init_request
+from . import messages, protected, sa_init, sa_init_request
 from .events import Reason
 from .ike_sa import NO_SPI, IkeSa
 from .messages import Path
@@ -73,13 +73,13 @@ def on_message(engine: Engine, data: bytes, path: Path) -> None:
 def on_other_version(engine: Engine, header: Header, path: Path) -> None:
     """A higher major version is dropped, and a request of it answered with INVALID_MAJOR_VERSION (section 2.5)."""
     engine.reject(Reason.MAJOR_VERSION, f"{header.major}.{header.minor}", path)
-    if header.major > MAJOR_VERSION and not header.flags & Flags.RESPONSE:
+    if header.major > MAJOR_VERSION and not messages.is_response(header):
         engine.reply_in_clear(header, NotifyType.INVALID_MAJOR_VERSION, path)
 
 
 def find(engine: Engine, header: Header) -> IkeSa | None:
     """By the SPI that we chose: the Initiator flag says which of the two it is (section 2.6)."""
-    from_initiator = bool(header.flags & Flags.INITIATOR)
+    from_initiator = messages.is_from_initiator(header)
     sa = engine.by_spi.get(header.spi_r if from_initiator else header.spi_i)
     if sa is None or sa.initiator == from_initiator:
         return None
@@ -96,13 +96,13 @@ def peer_spi_fits(sa: IkeSa, header: Header) -> bool:
 def on_unknown_spi(engine: Engine, header: Header, path: Path) -> None:
     """A request may be answered in clear, a response never is; a reply cannot reach anybody else (section 2.21.4)."""
     engine.reject(Reason.UNKNOWN_SPI, f"{header.spi_i.hex()} {header.spi_r.hex()}", path)
-    if not header.flags & Flags.RESPONSE and header.spi_i != NO_SPI:
+    if not messages.is_response(header) and header.spi_i != NO_SPI:
         engine.reply_in_clear(header, NotifyType.INVALID_IKE_SPI, path)
 
 
 def on_late_init(engine: Engine, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:
     """IKE_SA_INIT with two SPIs: a response that we wait for, or nothing that makes sense."""
-    if header.flags & Flags.RESPONSE and sa.initiator:
+    if messages.is_response(header) and sa.initiator:
         sa_init_request.on_response(engine, sa, header, data, path)
     else:
         engine.reject(Reason.UNEXPECTED_EXCHANGE, "IKE_SA_INIT for an existing IKE SA", path, sa)

@@ -10,7 +10,7 @@ from reference_impl.crypto import kdf, ke
 from reference_impl.crypto.errors import CryptoError
 from reference_impl.wire.base import Payload
 from reference_impl.wire.errors import WireError
-from reference_impl.wire.header import Flags, Header
+from reference_impl.wire.header import Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
 from reference_impl.wire.registries import ExchangeType, HashAlgorithm, NotifyType, PayloadType
@@ -35,7 +35,7 @@ FRAGMENTATION = NotifyPayload(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED)
 
 def is_new_request(header: Header) -> bool:
     """Whether a datagram asks for a new IKE SA: an IKE_SA_INIT request with no responder SPI."""
-    return header.exchange == ExchangeType.IKE_SA_INIT and not header.flags & Flags.RESPONSE and header.spi_r == NO_SPI
+    return header.exchange == ExchangeType.IKE_SA_INIT and not messages.is_response(header) and header.spi_r == NO_SPI
 
 
 def on_request(engine: Engine, header: Header, data: bytes, path: Path) -> None:
@@ -66,7 +66,7 @@ def header_fault(header: Header) -> str | None:
     """What is wrong with the header of an initial request."""
     if header.spi_i == NO_SPI:
         return "initiator SPI is zero"
-    if not header.flags & Flags.INITIATOR:
+    if not messages.is_from_initiator(header):
         return "Initiator flag is clear"
     if header.message_id != 0:
         return f"IKE_SA_INIT with Message ID {header.message_id}"
