@@ -129,7 +129,7 @@ def launch(
         **(gateway or {}),
     }
     (folder / "keys").mkdir(exist_ok=True)
-    plane = {"kind": "memory", "addresses": [dut.PROTECTED_HOST], **(data_plane or {})}
+    plane = {"kind": "memory", "addresses": [dut.PROTECTED_HOST, ADDRESS], **(data_plane or {})}
     config = folder / "gateway.toml"
     config.touch(mode=0o600)
     config.write_text(render.configuration(general, plane, connections))
