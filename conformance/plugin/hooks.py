@@ -47,7 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     run = Run(worker=worker_name(config))
     config.stash[RUN] = run
-    if config.option.list_cases or config.option.collectonly:
+    if is_worker(config):
+        # A worker does not hear of the scheduler that its controller was given here.
+        config.option.loadgroup = True
+    elif config.option.list_cases or config.option.collectonly:
         selection.no_workers(config)
     elif getattr(config.option, "dist", "no") not in ("no", "loadgroup"):
         # Tests of the initiator role share the listening ports: one group, one worker.
@@ -140,6 +143,13 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["ikeproof"] = {"dut": run.dut.to_json(), "out": str(run.store.out)}
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One group for tests of the initiator role; pytest-xdist reads it before pytest_collection_modifyitems of ours."""
+    mark = item.get_closest_marker("covers")
+    if mark is not None and mark.kwargs.get("role", "responder") != "responder":
+        item.add_marker(pytest.mark.xdist_group("initiator"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Make cases of the collected functions, leave out what is not selected, number the rest."""
@@ -148,9 +158,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     selection.attach(items)
     chosen = selection.choose(config, items)
-    for item in chosen:
-        if item.stash[CASE].role != "responder":
-            item.add_marker(pytest.mark.xdist_group("initiator"))
     dropped = [item for item in items if item not in set(chosen)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -267,6 +274,8 @@ def _alive(item: pytest.Function, run: Run, case: Case, error: BaseException | N
         return error
     if not run.revive():
         run.died = case.id
+        if run.store is not None:
+            run.store.mark_died(case.id)
         item.session.shouldstop = f"the device died during {case.id}"
     earlier = f"; before that: {error}" if isinstance(error, Deviation) and error is not died else ""
     return DutDied(died.expected, f"{died.observed} (the device died){earlier}", died.requirement)
@@ -344,15 +353,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In the controller: sanity exchange, results.json, reports, exit code; stop the device."""
     config = session.config
     run = config.stash.get(RUN, None)
-    if run is None or is_worker(config) or run.store is None or not run.store.parts.is_dir():
-        if run is not None:
-            run.close()
+    if run is None or is_worker(config):
+        return
+    if run.store is None or not run.store.parts.is_dir():
+        run.close()
         return
     reason = ""
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         reason = "interrupted by the operator (Ctrl-C)"
     if session.shouldstop or session.shouldfail:
         reason = str(session.shouldstop or session.shouldfail)
+    if died := run.store.died():
+        reason = f"the device died during {died} and could not be reset"
     try:
         if run.dut is not None and not config.option.no_sanity and not reason:
             run.sanity["last"] = duts.sanity(run.dut)

@@ -55,6 +55,15 @@ class Store:
         temporary.write_text(json.dumps(list(identifiers)), encoding="utf-8")
         temporary.replace(self.parts / "plan.json")
 
+    def mark_died(self, identifier: str) -> None:
+        """The device died during this test, for good."""
+        (self.parts / "died").write_text(identifier, encoding="utf-8")
+
+    def died(self) -> str:
+        """The test during which the device died for good, or nothing."""
+        file = self.parts / "died"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
     def append(self, record: Mapping[str, Any], worker: str) -> None:
         """One test is done; the line is on its way to the disk when this returns."""
         with (self.parts / f"results-{worker}.jsonl").open("a", encoding="utf-8") as file:
