@@ -1,6 +1,7 @@
-"""RFC 7296 section 2.8: rekeying."""
+"""RFC 7296 section 2.8: rekeying as a whole."""
 
-from conformance.tester import Tester, covers
+from conformance.ikev2 import evidence
+from conformance.tester import Deleted, Tester, covers
 
 
 @covers(
@@ -14,16 +15,24 @@ def test_rekey_child(tester: Tester) -> None:
     old = sa.child
     old.expect_ping()
     new = sa.rekey_child(delete_old=False)
-    old.expect_ping()
+    evidence.expect_carried(tester, old)
     sa.delete_child(old)
     new.expect_ping()
 
 
-@covers("rfc7296/2.8/new-ike-inherits-children", needs=("rekey_ike", "data_plane"), mutants=["rekey-loses-children"])
-def test_rekey_ike(tester: Tester) -> None:
-    """The new IKE SA inherits the Child SAs of the old one."""
+@covers(
+    "rfc7296/2.8/new-ike-inherits-children",
+    needs=("rekey_ike", "additional_child"),
+    mutants=["children-stay-with-old-ike", "rekey-moves-first-child-only"],
+)
+def test_rekey_ike_with_children(tester: Tester) -> None:
+    """The new IKE SA inherits all the Child SAs of the old one."""
     sa = tester.establish()
+    for _ in range(2):
+        sa.create_child()
     new = sa.rekey_ike()
-    new.liveness()
-    new.child.expect_ping()
-    new.delete_child()
+    assert len(new.children) == 3
+    for child in list(new.children):
+        if tester.claims("data_plane"):
+            child.expect_ping()
+        tester.expects(new.delete_child(child), Deleted())

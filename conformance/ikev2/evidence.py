@@ -1,0 +1,149 @@
+"""What several suites ask of Child SAs and proposals: who answers an echo, which groups there are to choose from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from conformance.tester import ChildSa, IkeSa, Inconclusive, NotApplicable, Received, Tester
+from conformance.tester.proposals import group as group_transform
+from reference_impl.crypto.suite import parse_esp, parse_ike
+from reference_impl.wire.message import Message
+from reference_impl.wire.notify import DeletePayload
+from reference_impl.wire.registries import ExchangeType, Group, ProtocolId, TransformType
+from reference_impl.wire.sa import Proposal, SaPayload
+
+SPARE_GROUPS = (Group.ECP_521, Group.CURVE448, Group.MODP_4096, Group.BRAINPOOL_P256R1, Group.MODP_1536)
+
+
+def answered_on(tester: Tester, child: ChildSa, tries: int = 3) -> ChildSa | None:
+    """Send echo requests on `child`; the Child SA on which the first reply comes, or None when there is none."""
+    limit = tester.profile.timing.answer / tries
+    for _ in range(tries):
+        echo = child.send_ping()
+        end = time.monotonic() + limit
+        while True:
+            for other in [child, *tester.children()]:
+                if other.answered(echo):
+                    return other
+            if tester.pump(end) is None:
+                break
+    return None
+
+
+def expect_carried(tester: Tester, child: ChildSa, requirement: str | None = None) -> ChildSa:
+    """Fail unless an echo request on `child` is answered, on whichever Child SA; that one is the result."""
+    found = answered_on(tester, child)
+    if found is None:
+        tester.fail(f"the Child SA with SPI {child.spi_out.hex()} carries traffic", "no echo reply", requirement)
+    return found
+
+
+def expect_refused_esp(tester: Tester, dead: ChildSa, alive: ChildSa, requirement: str | None = None) -> None:
+    """Fail if an echo request on `dead` is answered by the time `alive` has answered one."""
+    echo = dead.send_ping(note="on a Child SA that is gone")
+    expect_carried(tester, alive)
+    tester.drain(tester.profile.timing.fence_grace)
+    if any(child.answered(echo) for child in [dead, *tester.children()]):
+        tester.fail(f"ESP with SPI {dead.spi_out.hex()} is not accepted any more", "an echo reply", requirement)
+
+
+def esp_suite(tester: Tester, *, combined: bool) -> str:
+    """The first ESP suite of the profile with (or without) a combined-mode cipher, and without a group."""
+    for text in tester.profile.child:
+        suite = parse_esp(text)
+        if suite.cipher_algorithm().aead == combined and suite.group is None:
+            return text
+    raise NotApplicable(f"no such suite in dut.proposals.child ({'combined' if combined else 'separate'} integrity)")
+
+
+def pfs_suite(tester: Tester) -> str:
+    """The first ESP suite of the profile that has a group."""
+    for text in tester.profile.child:
+        if parse_esp(text).group is not None:
+            return text
+    raise NotApplicable("no suite in dut.proposals.child has a key exchange group")
+
+
+def pfs_group(tester: Tester) -> Group:
+    """The group of that suite."""
+    group = parse_esp(pfs_suite(tester)).group
+    assert group is not None
+    return group
+
+
+def spare_group(used: Iterable[Group | None]) -> Group:
+    """A group that is not among `used`: one that the device is expected not to choose."""
+    taken = set(used)
+    for group in SPARE_GROUPS:
+        if group not in taken:
+            return group
+    raise NotApplicable("the device accepts every group that the tester knows")
+
+
+def esp_groups(tester: Tester) -> list[Group | None]:
+    """The groups of the profile's ESP suites."""
+    return [parse_esp(text).group for text in tester.profile.child]
+
+
+def ike_groups(tester: Tester) -> list[Group | None]:
+    """The groups of the profile's IKE suites."""
+    return [parse_ike(text).group for text in tester.profile.ike]
+
+
+def with_groups(proposal: Proposal, groups: Sequence[Group]) -> Proposal:
+    """The proposal with just these groups, in this order."""
+    others = [item for item in proposal.transforms if item.type != TransformType.KE]
+    return Proposal(proposal.number, proposal.protocol, proposal.spi, (*others, *map(group_transform, groups)))
+
+
+def only_proposal(tester: Tester, message: Message, requirement: str | None = None) -> Proposal:
+    """The one proposal of an accepted SA payload; fails when there are none or several."""
+    payload = message.get(SaPayload)
+    count = len(payload.proposals) if payload is not None else 0
+    tester.check(count == 1, "an SA payload with one proposal", f"{count} proposals", requirement)
+    assert payload is not None
+    return payload.proposals[0]
+
+
+def triggered(tester: Tester, sa: IkeSa, action: str, exchange: ExchangeType) -> Received:
+    """Trigger the device (`rekey_child`, `delete_ike` …); its request on `sa`, which nothing answers by itself.
+
+    From then on the tester answers no request of the device on this SA, or its successor, automatically.
+    """
+    sa.policy.enabled = False
+    getattr(tester.trigger, action)(sa.spi_i)
+    return sa.receive_request(exchange)
+
+
+def next_request(sa: IkeSa, after: Received, timeout: float | None = None) -> Received | None:
+    """The device's next request on `sa` with a higher Message ID than `after`, or None when none comes."""
+    limit = sa.tester.profile.timing.answer if timeout is None else timeout
+    return sa.tester.wait(
+        lambda item: item.sa is sa and item.is_request and item.opened and item.message_id > after.message_id, limit
+    )
+
+
+def new_requests(sa: IkeSa, after: Received) -> list[Received]:
+    """The device's requests on `sa` with a higher Message ID that came by the time it answered a fence."""
+    for _ in range(2):
+        sa.liveness()
+    sa.tester.drain(sa.tester.profile.timing.fence_grace)
+    return [item for item in sa.requests if item.message_id > after.message_id]
+
+
+def decoded(received: Received) -> Message:
+    """The message of a request that was decrypted."""
+    if received.message is None:
+        raise Inconclusive("the device's message cannot be decoded")
+    return received.message
+
+
+def deleted_spis(message: Message) -> list[bytes]:
+    """The ESP SPIs in its Delete payloads."""
+    return [spi for item in message.all(DeletePayload) if item.protocol == ProtocolId.ESP for spi in item.spis]
+
+
+def deletes_ike(message: Message) -> bool:
+    """Whether it deletes the IKE SA."""
+    return any(item.protocol == ProtocolId.IKE for item in message.all(DeletePayload))
