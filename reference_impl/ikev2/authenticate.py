@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -42,7 +43,11 @@ def parse_hashes(message: Message) -> tuple[HashAlgorithm, ...]:
     notify = message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS)
     if notify is None:
         return ()
-    data = notify.data
+    return _hashes(notify.data)
+
+
+@lru_cache(maxsize=64)
+def _hashes(data: bytes) -> tuple[HashAlgorithm, ...]:
     return tuple([HashAlgorithm(int.from_bytes(data[at : at + 2], "big")) for at in range(0, len(data) - 1, 2)])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, cast
 
 from reference_impl.wire.notify import NotifyPayload
@@ -66,7 +65,7 @@ class Commands(Tables):
             remote = Endpoint(config.remote_address or "", config.remote_port)
         for endpoint in (local, remote):
             try:
-                ipaddress.ip_address(endpoint.address)
+                nat.packed(endpoint.address)
             except ValueError:
                 raise CommandError(
                     f"connection {connection!r}: {endpoint.address!r} is not one address to connect"

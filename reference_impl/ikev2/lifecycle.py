@@ -76,7 +76,9 @@ def on_keepalive(engine: Engine, sa: IkeSa) -> None:
 
 
 def ike_soft_expired(engine: Engine, sa: IkeSa) -> None:
-    """Time to rekey the IKE SA."""
+    """Time to rekey the IKE SA, before the hard limit."""
+    engine.timers.cancel(("ike-soft", sa.ike_id))
+    lifetimes.start_ike_hard(engine, sa)
     if sa.state is IkeState.ESTABLISHED and sa.rekey is None:
         exchange.enqueue(engine, sa, rekey_ike.RekeyIke())
 
@@ -91,9 +93,10 @@ def ike_hard_expired(engine: Engine, sa: IkeSa) -> None:
 
 
 def child_soft_expired(engine: Engine, child: ChildSa) -> None:
-    """Time to rekey the Child SA."""
+    """Time to rekey the Child SA, before the hard limit."""
+    engine.timers.cancel(("child-soft", child.child_id))
+    lifetimes.start_child_hard(engine, child)
     if child.state is ChildState.INSTALLED and child.rekey is None:
-        engine.timers.cancel(("child-soft", child.child_id))
         exchange.enqueue(engine, child.sa, rekey_child.RekeyChild(child))
 
 

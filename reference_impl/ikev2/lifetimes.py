@@ -24,13 +24,20 @@ def jittered(engine: Engine, seconds: float, jitter: float) -> float:
 
 
 def start_ike(engine: Engine, sa: IkeSa) -> None:
-    """Arm the IKE SA's timers."""
+    """Arm the IKE SA's soft timer; the hard one follows when it fires."""
     limits = sa.lifetimes
     if limits.ike_soft:
         when = engine.now + jittered(engine, limits.ike_soft, limits.jitter)
         engine.timers.set(("ike-soft", sa.ike_id), when, lambda: engine.ike_soft_expired(sa))
-    if limits.ike_hard:
-        engine.timers.set(("ike-hard", sa.ike_id), engine.now + limits.ike_hard, lambda: engine.ike_hard_expired(sa))
+    else:
+        start_ike_hard(engine, sa)
+
+
+def start_ike_hard(engine: Engine, sa: IkeSa) -> None:
+    """Arm the IKE SA's hard timer."""
+    hard = sa.lifetimes.ike_hard
+    if hard:
+        engine.timers.set(("ike-hard", sa.ike_id), sa.created + hard, lambda: engine.ike_hard_expired(sa))
 
 
 def stop_ike(engine: Engine, sa: IkeSa) -> None:
@@ -40,17 +47,21 @@ def stop_ike(engine: Engine, sa: IkeSa) -> None:
 
 
 def start_child(engine: Engine, child: ChildSa) -> None:
-    """Arm the Child SA's timers."""
+    """Arm the Child SA's soft timer; the hard one follows when it fires."""
     limits = child.sa.lifetimes
     if limits.child_soft:
         when = engine.now + jittered(engine, limits.child_soft, limits.jitter)
         engine.timers.set(("child-soft", child.child_id), when, lambda: engine.child_soft_expired(child))
-    if limits.child_hard:
-        engine.timers.set(
-            ("child-hard", child.child_id),
-            engine.now + limits.child_hard,
-            lambda: engine.child_hard_expired(child),
-        )
+    else:
+        start_child_hard(engine, child)
+
+
+def start_child_hard(engine: Engine, child: ChildSa) -> None:
+    """Arm the Child SA's hard timer."""
+    hard = child.sa.lifetimes.child_hard
+    if hard:
+        when = child.created + hard
+        engine.timers.set(("child-hard", child.child_id), when, lambda: engine.child_hard_expired(child))
 
 
 def stop_child(engine: Engine, child: ChildSa) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reference_impl.wire import udp
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.header import Header
-from reference_impl.wire.registries import ExchangeType, NotifyType
+from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType
 
 from . import messages, protected, sa_init, sa_init_request
 from .events import Reason
@@ -98,6 +98,12 @@ def on_unknown_spi(engine: Engine, header: Header, path: Path) -> None:
     engine.reject(Reason.UNKNOWN_SPI, f"{header.spi_i.hex()} {header.spi_r.hex()}", path)
     if not messages.is_response(header) and header.spi_i != NO_SPI:
         engine.reply_in_clear(header, NotifyType.INVALID_IKE_SPI, path)
+
+
+def is_one_way(header: Header) -> bool:
+    """An INFORMATIONAL message without protection, or one without our peer's SPI, expects no answer (section 1.5)."""
+    encrypted = header.next_payload in (PayloadType.SK, PayloadType.SKF)
+    return header.spi_i == NO_SPI or (header.exchange == ExchangeType.INFORMATIONAL and not encrypted)
 
 
 def on_late_init(engine: Engine, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:

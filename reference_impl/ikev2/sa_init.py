@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reference_impl.crypto import kdf, ke
@@ -238,7 +239,8 @@ def detection_payloads(sa: IkeSa, path: Path, claim: bool) -> tuple[NotifyPayloa
     )
 
 
-def hash_notify(hashes: Sequence[HashAlgorithm]) -> NotifyPayload:
+@lru_cache(maxsize=64)
+def hash_notify(hashes: tuple[HashAlgorithm, ...]) -> NotifyPayload:
     """SIGNATURE_HASH_ALGORITHMS (RFC 7427 section 4)."""
     return NotifyPayload(
         NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join([int(each).to_bytes(2, "big") for each in hashes])
