@@ -17,6 +17,7 @@ from conformance.plugin.case import Case
 from conformance.plugin.judgement import Judgement, judge
 from conformance.plugin.results import Store, now, record
 from conformance.plugin.run import CASE, JUDGEMENT, RUN, TESTER, Run
+from conformance.plugin.turn import turn
 from conformance.tester.link import LinkError
 from conformance.tester.tester import Tester
 from conformance.tester.verdicts import Deviation, DutDied, Inconclusive, NotApplicable, Verdict
@@ -47,14 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     run = Run(worker=worker_name(config))
     config.stash[RUN] = run
-    if is_worker(config):
-        # A worker does not hear of the scheduler that its controller was given here.
-        config.option.loadgroup = True
-    elif config.option.list_cases or config.option.collectonly:
+    if config.option.list_cases or config.option.collectonly:
         selection.no_workers(config)
-    elif getattr(config.option, "dist", "no") not in ("no", "loadgroup"):
-        # Tests of the initiator role share the listening ports: one group, one worker.
-        config.option.dist = "loadgroup"
 
 
 def worker_name(config: pytest.Config) -> str:
@@ -143,13 +138,6 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["ikeproof"] = {"dut": run.dut.to_json(), "out": str(run.store.out)}
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """One group for tests of the initiator role; pytest-xdist reads it before pytest_collection_modifyitems of ours."""
-    mark = item.get_closest_marker("covers")
-    if mark is not None and mark.kwargs.get("role", "responder") != "responder":
-        item.add_marker(pytest.mark.xdist_group("initiator"))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Make cases of the collected functions, leave out what is not selected, number the rest."""
@@ -198,13 +186,15 @@ def tester(request: pytest.FixtureRequest) -> Iterator[Tester]:
     if run is None or run.dut is None:
         raise pytest.UsageError("the tester fixture is for the suites: pytest conformance --dut …")
     case: Case = request.node.stash[CASE]
-    made = Tester(run.dut.profile, number=run.next_number(), trigger=run.trigger())
-    made.requirement = case.ids[0] if case.ids else None
-    request.node.stash[TESTER] = made
-    yield made
-    with contextlib.suppress(Verdict):
-        made.close()
-    made.link.close()
+    alone = case.role != "responder" and run.store is not None
+    with turn(run.store.parts) if alone and run.store else contextlib.nullcontext():
+        made = Tester(run.dut.profile, number=run.next_number(), trigger=run.trigger())
+        made.requirement = case.ids[0] if case.ids else None
+        request.node.stash[TESTER] = made
+        yield made
+        with contextlib.suppress(Verdict):
+            made.close()
+        made.link.close()
 
 
 @pytest.hookimpl(wrapper=True)

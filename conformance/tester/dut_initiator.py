@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from conformance.profile import Credential
@@ -62,6 +62,16 @@ def await_initiation(tester: Tester, connection: str | None = None) -> DutInitia
 
 # Initiator SPIs of attempts of earlier tests: the device may still be repeating their requests.
 _FINISHED: deque[bytes] = deque(maxlen=1000)
+
+
+def finished() -> list[bytes]:
+    """The initiator SPIs of attempts that are over, whatever the device thinks."""
+    return list(_FINISHED)
+
+
+def forget(spis: Iterable[bytes]) -> None:
+    """Take these attempts for over, too (another process of the run had them)."""
+    _FINISHED.extend(spi for spi in spis if spi not in _FINISHED)
 
 
 class DutInitiator:
