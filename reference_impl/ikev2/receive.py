@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from reference_impl.wire import udp
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.header import Header
+from reference_impl.wire.message import Message
 from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType
 
-from . import messages, protected, sa_init, sa_init_request
+from . import informational, messages, protected, sa_init, sa_init_request
 from .events import Reason
 from .ike_sa import NO_SPI, IkeSa
 from .messages import Path
@@ -63,7 +64,7 @@ def on_message(engine: Engine, data: bytes, path: Path) -> None:
         return
     sa = find(engine, header)
     if sa is None:
-        on_unknown_spi(engine, header, path)
+        on_unknown_spi(engine, header, data, path)
     elif header.exchange == ExchangeType.IKE_SA_INIT:
         on_late_init(engine, sa, header, data, path)
     else:
@@ -93,17 +94,32 @@ def peer_spi_fits(sa: IkeSa, header: Header) -> bool:
     return sa.spi_i == header.spi_i
 
 
-def on_unknown_spi(engine: Engine, header: Header, path: Path) -> None:
-    """A request may be answered in clear, a response never is; a reply cannot reach anybody else (section 2.21.4)."""
+def on_unknown_spi(engine: Engine, header: Header, data: bytes, path: Path) -> None:
+    """An encrypted request may be answered in clear, a response never is (sections 1.5 and 2.21.4)."""
     engine.reject(Reason.UNKNOWN_SPI, f"{header.spi_i.hex()} {header.spi_r.hex()}", path)
-    if not messages.is_response(header) and header.spi_i != NO_SPI:
+    if messages.is_response(header):
+        return
+    if not is_encrypted(header):
+        on_stray_notice(engine, data, path)
+    elif header.spi_i != NO_SPI:
         engine.reply_in_clear(header, NotifyType.INVALID_IKE_SPI, path)
 
 
-def is_one_way(header: Header) -> bool:
-    """An INFORMATIONAL message without protection, or one without our peer's SPI, expects no answer (section 1.5)."""
-    encrypted = header.next_payload in (PayloadType.SK, PayloadType.SKF)
-    return header.spi_i == NO_SPI or (header.exchange == ExchangeType.INFORMATIONAL and not encrypted)
+def is_encrypted(header: Header) -> bool:
+    """Whether the message begins with an Encrypted payload. Others could be notices, which are never answered."""
+    return header.next_payload in (PayloadType.SK, PayloadType.SKF)
+
+
+def on_stray_notice(engine: Engine, data: bytes, path: Path) -> None:
+    """INVALID_SPI in clear: not answered, a hint at most that something is wrong with that peer (section 1.5)."""
+    try:
+        message = Message.parse(data)
+    except WireError:
+        return
+    if message.notify(NotifyType.INVALID_SPI) is not None:
+        for sa in list(engine.sas.values()):
+            if sa.remote == path.remote:
+                informational.on_hint(engine, sa)
 
 
 def on_late_init(engine: Engine, sa: IkeSa, header: Header, data: bytes, path: Path) -> None:

@@ -305,7 +305,7 @@ def test_invalid_ike_spi_in_clear_is_only_a_hint(world: World) -> None:
 
 
 def test_requests_with_unknown_spis_are_answered_in_clear_at_a_limited_rate(world: World) -> None:
-    data = in_clear(world, response=False, exchange=36)
+    data = request(world.alice, 2, exchange=36)
     stranger = b"\xee" * 16 + data[16:]
     (out,) = deliver(world, stranger)
     reply = Message.parse(out.data)
@@ -319,7 +319,16 @@ def test_requests_with_unknown_spis_are_answered_in_clear_at_a_limited_rate(worl
     assert only_notify(reply).notify == NotifyType.INVALID_IKE_SPI
     answers = sum(len(deliver(world, stranger)) for _ in range(1000))
     assert answers == world.bob.engine.config.reply_burst - 1
-    assert deliver(world, b"\xee" * 16 + in_clear(world, response=True)[16:]) == []
+    as_response = stranger[:19] + bytes((stranger[19] | Flags.RESPONSE,)) + stranger[20:]
+    world.bob.engine.tick(world.now + 60)
+    assert deliver(world, as_response) == []
+
+
+@pytest.mark.parametrize("spis", [bytes(16), b"\xee" * 16])
+def test_notices_in_clear_are_not_answered(world: World, spis: bytes) -> None:
+    notice = spis + in_clear(world, NotifyPayload(NotifyType.INVALID_SPI, bytes(4)), response=False)[16:]
+    assert not any(Message.parse(out.data).is_response for out in deliver(world, notice))
+    assert len(world.bob.engine.sas) == 1
 
 
 def test_higher_major_version(world: World) -> None:
