@@ -7,6 +7,7 @@ A lab removes what it made in :meth:`Lab.close`; if the process dies first, its 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import subprocess
@@ -72,8 +73,15 @@ class Lab:
         """The labels of everything that this run makes."""
         return {images.LABEL: "lab", cleanup.RUN_LABEL: self.run_id}
 
+    def fixed_network(self, name: str) -> Net:
+        """An internal /16 network on which addresses can be chosen; the first free one of a list."""
+        for number in range(24, 32):
+            with contextlib.suppress(LabError):
+                return self.network(name, subnet=f"172.{number}.0.0/16")
+        return self.network(name, subnet="10.199.0.0/16")
+
     def network(self, name: str, *, subnet: str | None = None) -> Net:
-        """Create an internal network."""
+        """Create an internal network. Raises LabError, also when ``subnet`` is in use."""
         full = f"ikeproof-{self.run_id}-{name}"
         pools = docker.types.IPAMPool(subnet=subnet) if subnet else None
         ipam = docker.types.IPAMConfig(pool_configs=[pools]) if pools else None
@@ -85,6 +93,8 @@ class Lab:
             ) from None
         made.reload()
         config = made.attrs["IPAM"]["Config"][0]
+        if "Gateway" not in config:
+            config["Gateway"] = str(next(ipaddress.ip_network(config["Subnet"]).hosts()))
         assert made.id is not None
         interface = made.attrs["Options"].get("com.docker.network.bridge.name", f"br-{made.id[:12]}")
         return Net(full, made.id, config["Subnet"], config["Gateway"].partition("/")[0], interface)
@@ -98,9 +108,16 @@ class Lab:
         environment: Mapping[str, str] | None = None,
         volumes: Mapping[Path, str] | None = None,
         command: Sequence[str] = (),
+        address: str = "",
         **options: Any,
     ) -> Container:
-        """Start a container of a catalogue image with what IPsec needs (NET_ADMIN, NET_RAW, TUN)."""
+        """Start a container of a catalogue image with what IPsec needs (NET_ADMIN, NET_RAW, TUN).
+
+        ``address``: a fixed address on a network that has a subnet of its own.
+        """
+        if address:
+            fixed = self.client.api.create_endpoint_config(ipv4_address=address)
+            options["networking_config"] = {network.name: fixed}
         options.setdefault("sysctls", {"net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"})
         tag = images.ensure(self.client, image, _say)
         try:

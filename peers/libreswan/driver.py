@@ -207,9 +207,14 @@ class LibreswanDriver:
         """Delete every IKE SA without a word to the other end."""
         self._whack("--impair", "send_no_delete")
         try:
-            for view in self.state():
+            views = self.state()
+            for view in views:
                 with contextlib.suppress(PeerError):
                     self._whack("--deletestate", view.handle)
+            # what the peer initiated has orders to stay up, and would come back
+            for name in {view.connection for view in views if view.initiator}:
+                with contextlib.suppress(PeerError):
+                    self._whack("--name", name, "--terminate")
         finally:
             self._whack("--no-impair", "send_no_delete")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -74,11 +75,11 @@ SPEC = DutSpec(
 
 
 def launch(
-    lab: Lab, name: str, host: str, network: Net, folder: Path, protected: str, gateway: str
+    lab: Lab, name: str, host: str, network: Net, folder: Path, protected: str, place: Mapping[str, str] | None = None
 ) -> tuple[Container, str, str]:
     """Start a container with pluto; returns it, its address and the agent's token.
 
-    ``gateway`` is the next hop of the peer's default route.
+    ``place`` puts it behind a NAT box (:meth:`peers.nat.NatBox.place`).
     """
     token = secrets.token_hex(16)
     container = lab.container(
@@ -86,7 +87,9 @@ def launch(
         host,
         network,
         volumes={folder: "/lab"},
-        environment={"PROTECTED": protected, "AGENT_TOKEN": token, "GATEWAY": gateway},
+        environment={"PROTECTED": protected, "AGENT_TOKEN": token, "GATEWAY": network.gateway, "HOST": network.gateway}
+        | dict(place or {}),
+        address=(place or {}).get("ADDRESS", "").partition("/")[0],
         # User-Mode Linux maps its memory from an executable temporary file system
         tmpfs={"/dev/shm": "rw,exec,size=512m"},
     )
@@ -97,7 +100,7 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     """Bring up a container with pluto, configured as responder for any tester."""
     network = lab.network("dut")
     folder = dut.private_folder()
-    container, address, token = launch(lab, name, name, network, folder, f"{dut.PROTECTED_HOST}/24", network.gateway)
+    container, address, token = launch(lab, name, name, network, folder, f"{dut.PROTECTED_HOST}/24")
     credentials = DutCredentials.create(SPEC.key_types)
     targets = {dut.CONNECTION: ("psk", network.gateway)}
     targets |= {f"{dut.CONNECTION}-{kind}": (kind, network.gateway) for kind in SPEC.key_types}

@@ -126,6 +126,8 @@ def launch(
         "control": "tcp:127.0.0.1:0",
         "key_log": str(folder / "keys"),
         "event_log": str(folder / "events.jsonl"),
+        # Sooner than the profile's retransmit_first, so that a test sees the first one in time.
+        "retransmit": {"initial": 0.5},
         **(gateway or {}),
     }
     (folder / "keys").mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Chooses the kernel for the data plane: the host's if it can do ESP, else a User-Mode Linux one.
-# DATA_PLANE: auto | kernel | uml.  The peer itself is start.sh, which runs on whichever kernel it is.
+# DATA_PLANE: auto | kernel | uml. GATEWAY: next hop; HOST: the host's address; ADDRESS: own one if not Docker's.
+# The peer itself is start.sh, which runs on whichever kernel it is.
 set -eu
 here=/usr/local/lib/ikeproof
 key=0x0000000000000000000000000000000000000000
@@ -16,16 +17,24 @@ if [ "$plane" = auto ]; then
     if kernel_has_esp; then plane=kernel; else plane=uml; fi
 fi
 echo "$plane" > /lab/data-plane
-if [ "$plane" = kernel ]; then exec "$here/start.sh"; fi
+if [ "$plane" = kernel ]; then
+    if [ -n "${ADDRESS:-}" ]; then
+        ip address flush dev eth0
+        ip address add "$ADDRESS" dev eth0
+    fi
+    ip route replace "$HOST/32" dev eth0
+    ip route replace default via "$GATEWAY" dev eth0
+    exec "$here/start.sh"
+fi
 
-address=$(ip -4 -o address show dev eth0 | awk '{print $4}')
-gateway=$(ip -4 route show default | awk '{print $3}')
+address=${ADDRESS:-$(ip -4 -o address show dev eth0 | awk '{print $4}')}
 mac=$(cat /sys/class/net/eth0/address)
 ip address flush dev eth0
 ip link set dev eth0 promisc on
 {
     echo "ADDRESS=$address"
-    echo "GATEWAY=${GATEWAY:-$gateway}"
+    echo "GATEWAY=$GATEWAY"
+    echo "HOST=$HOST"
     echo "PROTECTED='${PROTECTED:-}'"
     echo "AGENT_TOKEN=${AGENT_TOKEN:?}"
 } > /lab/uml.env

@@ -29,5 +29,6 @@ ip link set dev lo up
 ip link set dev vec0 up
 ip address add "$ADDRESS" dev vec0
 # XFRM looks up a route before it looks at policies
-ip route add default via "${GATEWAY:-${ADDRESS%.*}.1}" dev vec0
+ip route add "$HOST/32" dev vec0
+ip route add default via "$GATEWAY" dev vec0
 exec /usr/local/lib/ikeproof/start.sh
