@@ -109,7 +109,7 @@ def test_sends_on_old_until_new_is_used(tester: Tester) -> None:
     "rfc7296/1.4.1/delete-closes-designated",
     "rfc7296/1.4.1/both-sas-closed",
     needs=("rekey_child", "data_plane"),
-    mutants=["deleted-child-still-receives"],
+    mutants=["keeps-deleted-inbound-sa"],
 )
 def test_old_refused_after_delete(tester: Tester) -> None:
     """Once the old Child SA is deleted its packets are dropped, and the new one carries the traffic."""
@@ -198,7 +198,7 @@ def test_transport_stays_transport(tester: Tester) -> None:
 @covers(
     "rfc7296/2.8/rekeyed-child-same-selectors",
     needs=("rekey_child",),
-    mutants=["no-answer-to-broken-requests"],
+    mutants=["drops-malformed-requests"],
 )
 def test_smaller_request(tester: Tester) -> None:
     """A rekey that asks for other selectors than those in use is answered, and the device lives on."""

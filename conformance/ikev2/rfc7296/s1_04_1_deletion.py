@@ -45,7 +45,7 @@ def test_child_delete_answered(tester: Tester) -> None:
     "rfc7296/1.4.1/closes-incoming",
     "rfc7296/1.4.1/delete-closes-designated",
     needs=("additional_child", "data_plane"),
-    mutants=["deleted-child-still-receives"],
+    mutants=["keeps-deleted-inbound-sa"],
 )
 def test_deleted_child_is_gone(tester: Tester) -> None:
     """After the Delete the device accepts no packets on the Child SA, while another Child SA goes on."""
@@ -190,7 +190,7 @@ def test_odd_delete_answered(tester: Tester, form: str) -> None:
 
 @covers(
     "rfc7296/2.21.3/error-requests-answered",
-    mutants=["no-answer-to-broken-requests"],
+    mutants=["drops-malformed-requests"],
 )
 @pytest.mark.parametrize("edit", ["delete-count", "delete-spi-size", "truncated-payload:D"])
 def test_broken_delete_refused(tester: Tester, edit: str) -> None:

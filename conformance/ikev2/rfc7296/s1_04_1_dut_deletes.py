@@ -37,7 +37,7 @@ def test_child_delete_request(tester: Tester) -> None:
     needs=(*CHILD, "additional_child", "data_plane"),
     mutants=["own-delete-keeps-receiving"],
 )
-def test_deleted_child_is_gone(tester: Tester) -> None:
+def test_own_deleted_child_is_gone(tester: Tester) -> None:
     """After the answer to its Delete the device accepts no packets on the Child SA, and the IKE SA goes on."""
     sa = tester.establish()
     children = [sa.child, sa.create_child()]

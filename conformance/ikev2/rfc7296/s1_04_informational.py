@@ -17,7 +17,7 @@ INFORMATIONAL = ExchangeType.INFORMATIONAL
     "rfc7296/1.4/informational-answered",
     "rfc7296/2.4/liveness-is-empty-informational",
     "rfc7296/2.4/empty-message-has-sk",
-    mutants=["no-answer-to-liveness", "empty-answer-without-sk"],
+    mutants=["empty-informational-unanswered", "empty-answer-without-sk"],
 )
 def test_empty_request(tester: Tester) -> None:
     """An empty request is answered, by a header and an Encrypted payload that contains nothing."""
@@ -85,7 +85,7 @@ def test_reports_change_nothing(tester: Tester, kind: NotifyType) -> None:
 @covers(
     "rfc7296/1.4/informational-after-initial",
     "rfc7296/2.4/unprotected-is-no-failure",
-    mutants=["obeys-cleartext-delete"],
+    mutants=["carries-out-unprotected-requests"],
 )
 @pytest.mark.parametrize("content", ["delete", "error"])
 def test_unprotected_request_changes_nothing(tester: Tester, content: str) -> None:
