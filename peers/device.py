@@ -49,10 +49,8 @@ class DeviceDriver:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PeerError(f"dut.trigger.{action} of {self.name} could not be run: {error}") from None
         if done.returncode:
-            words = done.stderr.strip().splitlines()
-            raise PeerError(
-                f"dut.trigger.{action} of {self.name} ended with {done.returncode}: {words[-1] if words else 'no message'}"
-            )
+            words = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise PeerError(f"dut.trigger.{action} of {self.name} ended with {done.returncode}: {words}")
         return done.stdout
 
     def _act(self, action: str, words: str, **values: str) -> None:

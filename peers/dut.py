@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import secrets
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,8 +174,7 @@ def stop(handle: DutHandle) -> None:
             client = docker.DockerClient(base_url=handle.engine, version="auto", timeout=60)
             cleanup.remove(client, f"{cleanup.RUN_LABEL}={handle.run_id}")
             client.close()
-    if folder := handle.control.get("folder"):
-        shutil.rmtree(folder, ignore_errors=True)
+        cleanup.remove_folders(handle.run_id)
 
 
 @atexit.register
@@ -187,11 +183,6 @@ def _stop_all() -> None:
         if not lab.persistent:
             lab.close()
     _labs.clear()
-
-
-def private_folder() -> Path:
-    """A folder that only this user can enter, for control sockets and logs of a container that runs as root."""
-    return Path(tempfile.mkdtemp(prefix=f"ikeproof-{secrets.token_hex(2)}-"))
 
 
 NAMES = ("reference", "strongswan-5.9", "strongswan-6.0", "libreswan-5.2")

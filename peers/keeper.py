@@ -16,7 +16,7 @@ from pathlib import Path
 import docker
 
 from peers import engine
-from peers.cleanup import RUN_LABEL, remove
+from peers.cleanup import RUN_LABEL, remove, remove_folders
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
         sys.stdin.buffer.read()
         remove(client, f"{RUN_LABEL}={run_id}")
         client.close()
+        remove_folders(run_id)
     if own:
         engine.stop_if_idle(own)
     return 0

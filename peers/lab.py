@@ -12,6 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,13 @@ class Lab:
     def labels(self) -> dict[str, str]:
         """The labels of everything that this run makes."""
         return {images.LABEL: "lab", cleanup.RUN_LABEL: self.run_id}
+
+    def folder(self) -> Path:
+        """A folder that only this user can enter, for control sockets and logs of a container that runs as root.
+
+        It goes with the run.
+        """
+        return Path(tempfile.mkdtemp(prefix=cleanup.folder_prefix(self.run_id)))
 
     def fixed_network(self, name: str) -> Net:
         """An internal /16 network on which addresses can be chosen; the first free one of a list."""
@@ -154,6 +162,7 @@ class Lab:
         with contextlib.suppress(DockerException, OSError):
             cleanup.remove(self.client, f"{cleanup.RUN_LABEL}={self.run_id}")
         self.client.close()
+        cleanup.remove_folders(self.run_id)
         if self._keeper:
             assert self._keeper.stdin is not None
             assert self._keeper.stdout is not None
@@ -197,4 +206,5 @@ def down() -> int:
             client.close()
         if found.own:
             engine.stop(found.own)
+    cleanup.remove_folders("")
     return count

@@ -99,7 +99,7 @@ def launch(
 def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     """Bring up a container with pluto, configured as responder for any tester."""
     network = lab.network("dut")
-    folder = dut.private_folder()
+    folder = lab.folder()
     container, address, token = launch(lab, name, name, network, folder, f"{dut.PROTECTED_HOST}/24")
     credentials = DutCredentials.create(SPEC.key_types)
     targets = {dut.CONNECTION: ("psk", network.gateway)}

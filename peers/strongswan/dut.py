@@ -90,7 +90,7 @@ def settings(options: Options) -> str:
 def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     """Bring up a container with charon, configured as responder for any tester."""
     network = lab.network("dut")
-    folder = dut.private_folder()
+    folder = lab.folder()
     (folder / "strongswan.d").mkdir()
     (folder / "strongswan.d" / "run.conf").write_text(settings(options))
     container = lab.container(

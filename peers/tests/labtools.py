@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from peers import DutHandle, Lab, dut
+from peers import DutHandle, Lab
 from peers.driver import IkeSaView
 from peers.lab import Net
 from peers.scenario import AuthMethod, Connection, Credentials, Endpoint, Identity
@@ -35,7 +35,7 @@ def strongswan(
     lab: Lab, network: Net, image: str, host: str, protected: str, **options: object
 ) -> tuple[StrongswanDriver, str]:
     """A strongSwan container on ``network``: its driver and address."""
-    folder = dut.private_folder()
+    folder = lab.folder()
     place = options.pop("place", {})
     assert isinstance(place, dict)
     container = lab.container(
