@@ -1,29 +1,30 @@
 """`make mutants`: every mutant against the tests that name it; each must be caught, and each test must catch one.
 
-Each mutant is a device of its own, two at a time. `--full` runs every test against every mutant.
+Each mutant is a device of its own, a few at a time. `--full` runs every test against every mutant.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from conformance.mutants.registry import MutantError, load
 from conformance.mutants.table import Trial, conclude, lines
 
 ROOT = Path(__file__).parents[2]
-PARALLEL = 2
+PARALLEL = 3
 TIMEOUT = 180.0
-FULL_TIMEOUT = 900.0
 USAGE = 2
+COMMAND = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:sugar", "-p", "no:cacheprovider"]
 
 
 def main() -> int:
@@ -84,49 +85,72 @@ def collect() -> dict[str, tuple[str, ...]]:
         return {item["id"]: tuple(item["mutants"]) for item in json.loads(listing.read_text(encoding="utf-8"))}
 
 
-def run_all(names: Iterable[str], parallel: int, full: bool) -> list[Trial]:
-    """Try the mutants, `parallel` at a time, telling how it goes."""
-    trials: list[Trial] = []
-    with ThreadPoolExecutor(max_workers=parallel) as pool:
-        for trial in pool.map(lambda name: trial_of(name, full), names):
-            trials.append(trial)
-            state = trial.error or (f"caught by {len(trial.killed_by)}" if trial.killed_by else "SURVIVES")
-            print(f"{trial.mutant}: {state} ({trial.seconds:.1f} s)", flush=True)
-    return trials
+def run_all(names: Sequence[str], parallel: int, full: bool) -> list[Trial]:
+    """Try the mutants in `parallel` processes, telling how it goes."""
+    trials: dict[str, Trial] = {}
+    with tempfile.TemporaryDirectory(prefix="ikeproof-mutants-") as folder, contextlib.ExitStack() as running:
+        outputs: list[Path] = []
+        children: list[subprocess.Popen[bytes]] = []
+        for number in range(parallel):
+            share = list(names)[number::parallel]
+            if not share:
+                continue
+            job, out = Path(folder) / f"job{number}.json", Path(folder) / f"out{number}.jsonl"
+            job.write_text(json.dumps({"mutants": share, "full": full, "out": str(out)}), encoding="utf-8")
+            log = running.enter_context((Path(folder) / f"log{number}").open("wb"))
+            children.append(_start(["--mutant-job", str(job), "--tb=no"], log))
+            running.callback(_end, children[-1])
+            outputs.append(out)
+        while True:
+            ended = all(child.poll() is not None for child in children)
+            for trial in _read(outputs):
+                if trial.mutant not in trials:
+                    trials[trial.mutant] = trial
+                    state = trial.error or (f"caught by {len(trial.killed_by)}" if trial.killed_by else "SURVIVES")
+                    print(f"{trial.mutant}: {state} ({trial.seconds:.1f} s)", flush=True)
+            if ended:
+                break
+            time.sleep(0.2)
+        missing = [name for name in names if name not in trials]
+        for log_file in sorted(Path(folder).glob("log*")) if missing else ():
+            print(log_file.read_text(encoding="utf-8", errors="replace")[-4000:], file=sys.stderr)
+    for name in missing:
+        trials[name] = Trial(name, error="the process that should try it ended before")
+    return [trials[name] for name in names]
 
 
-def trial_of(name: str, full: bool) -> Trial:
-    """Start the mutant, run its tests against it."""
-    started = time.monotonic()
-    trial = Trial(name)
-    with tempfile.TemporaryDirectory(prefix="ikeproof-mutants-") as folder:
-        arguments = ["--dut", "reference", "--mutant", name, "--out", folder, "--no-sanity", "--no-report"]
-        try:
-            done = _pytest([*arguments, *(["--all-tests"] if full else [])], FULL_TIMEOUT if full else TIMEOUT)
-        except subprocess.TimeoutExpired:
-            trial.error = "the tests did not end in time"
-            return trial
-        results = Path(folder) / "results.json"
-        if not results.is_file():
-            trial.error = _last_line(done.stdout + done.stderr)
-        else:
-            tests = json.loads(results.read_text(encoding="utf-8"))["tests"]
-            trial.outcomes = {test["id"]: test["verdict"] for test in tests}
-    trial.seconds = time.monotonic() - started
-    return trial
+def _read(outputs: Iterable[Path]) -> Iterator[Trial]:
+    for path in outputs:
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
+            if line.endswith("\n"):
+                found = json.loads(line)
+                yield Trial(found["mutant"], found["outcomes"], found["error"], found["seconds"])
+
+
+def _start(arguments: list[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, env=_environment(), stdout=log, stderr=log)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+    child.wait()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTEST_ADDOPTS": ""}
 
 
 def _pytest(arguments: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:sugar", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
     return subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
-
-
-def _last_line(text: str) -> str:
-    found = [line for line in text.splitlines() if line.strip()]
-    return found[-1] if found else "no output"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +68,15 @@ def peer_names() -> tuple[str, ...]:
     return tuple(peers.NAMES)
 
 
-def start(name: str, workdir: Path, mutant: str = "") -> Dut:
+def start(name: str, workdir: Path, mutant: str = "", timing: Mapping[str, float] | None = None) -> Dut:
     """The device that `--dut` names: a peer, which is started, or a profile file. Raises DutError.
 
-    mutant: the deviant version of the reference that is started in its place.
+    mutant: the deviant version of the reference that is started in its place. timing: in place of the peer's.
     """
     if mutant and name != "reference":
         raise DutError("--mutant changes the reference implementation only: leave --dut out")
     if name in peer_names():
-        return _start_peer(name, workdir, mutant)
+        return _start_peer(name, workdir, mutant, timing or {})
     try:
         return Dut(profiles.load(Path(name)))
     except ProfileError as error:
@@ -84,7 +85,7 @@ def start(name: str, workdir: Path, mutant: str = "") -> Dut:
         raise DutError(f"{error}{hint}") from None
 
 
-def _start_peer(name: str, workdir: Path, mutant: str) -> Dut:
+def _start_peer(name: str, workdir: Path, mutant: str, timing: Mapping[str, float]) -> Dut:
     import peers
 
     options = peers.Options()
@@ -95,6 +96,7 @@ def _start_peer(name: str, workdir: Path, mutant: str) -> Dut:
         handle = peers.start(name, workdir, options)
     except peers.LabError as error:
         raise DutError(f"{name} cannot be started: {error}") from None
+    handle.profile["dut"].setdefault("timing", {}).update(timing)
     try:
         return Dut(profiles.from_dict(handle.profile, source=name), handle.to_json())
     except ProfileError as error:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.plugin import baseline, deviations, options, selection
+from conformance.plugin import baseline, deviations, mutant_loop, options, selection
 from conformance.plugin import dut as duts
 from conformance.plugin.case import Case
 from conformance.plugin.judgement import Judgement, judge
@@ -73,7 +73,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """In the controller: start the device, make the sanity exchange. In a worker: attach to it."""
     config = session.config
     run = config.stash.get(RUN, None)
-    if run is None or config.option.list_cases or config.option.collectonly:
+    if run is None or config.option.list_cases or config.option.collectonly or config.option.mutant_job:
         return
     if is_worker(config):
         given = config.workerinput["ikeproof"]  # type: ignore[attr-defined]
@@ -161,8 +161,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With --list: print, run nothing."""
-    if session.config.stash.get(RUN, None) is None or not session.config.option.list_cases:
+    """With --list: print, run nothing. With a job of mutants: run its tests against each."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None and session.config.option.mutant_job is not None:
+        mutant_loop.run_all(session, run, session.config.option.mutant_job)
+        return True
+    if run is None or not session.config.option.list_cases:
         return None
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     cases: list[Case] = [item.stash[CASE] for item in session.items]
@@ -293,6 +297,9 @@ def pytest_runtest_makereport(
     known = None
     if judgement.verdict == "fail":
         known = deviations.explaining(run.known, case.id, judgement.requirement)
+    if run.outcomes is not None:
+        run.outcomes[case.id] = judgement.verdict
+        return report
     made = item.stash.get(TESTER, None)
     entry = record(
         case,

@@ -51,6 +51,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--list-json", type=Path, metavar="FILE", help="with --list: write the list to a file, too")
     group.addoption("--mutant", metavar="NAME", help="run the tests that name this mutant against it")
     group.addoption("--all-tests", action="store_true", help="with --mutant: run all tests against it")
+    group.addoption("--mutant-job", type=Path, metavar="FILE", help="used by `make mutants`")
     group.addoption("--no-report", action="store_true", help="results.json only, no HTML and JUnit reports")
 
 

@@ -27,7 +27,10 @@ DETAILS = 40
 
 @dataclass(slots=True)
 class Run:
-    """The state of a run. `died`: the test during which the device died. `accepted`: outcomes of the baseline."""
+    """The state of a run. `died`: the test during which the device died. `accepted`: outcomes of the baseline.
+
+    outcomes: in a trial of a mutant, test id to verdict.
+    """
 
     worker: str
     workers: int = 1
@@ -42,6 +45,7 @@ class Run:
     changes: list[str] = field(default_factory=list)
     gone: list[KnownDeviation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    outcomes: dict[str, str] | None = None
     _trigger: Trigger | None = None
     _count: int = 0
 
@@ -65,6 +69,16 @@ class Run:
                 raise RuntimeError("the run has no device")
             self._trigger = self.dut.trigger(exclusive=self.worker == "main")
         return self._trigger
+
+    def begin_trial(self, device: Dut, outcomes: dict[str, str]) -> None:
+        """Another device for the next tests (a mutant); their verdicts go into `outcomes`, nothing is written."""
+        self.dut, self.outcomes, self.died, self._trigger = device, outcomes, "", None
+
+    def end_trial(self) -> None:
+        """Stop the device of the trial."""
+        if self.dut is not None:
+            self.dut.stop()
+        self.dut, self._trigger = None, None
 
     def revive(self) -> bool:
         """Whether the device answers again after a reset through its driver."""
