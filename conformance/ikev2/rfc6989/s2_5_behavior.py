@@ -31,7 +31,7 @@ def test_good_value_after_bad(tester: Tester) -> None:
     "rfc6989/2/tests-for-all",
     "rfc6989/2.5/init-message-unused",
     role="initiator",
-    mutants=["initiator-takes-any-value"],
+    mutants=["accepts-any-curve-point"],
 )
 def test_bad_value_in_response(tester: Tester) -> None:
     """An initiator does not go on with a responder's public value that fails the tests."""

@@ -88,7 +88,8 @@ def test_combined_with_integrity_none(tester: Tester) -> None:
 @covers("rfc7296/2.7/same-protocol", mutants=["ignores-protocol-id"])
 def test_other_protocol(tester: Tester, protocol: ProtocolId) -> None:
     """A proposal for another protocol than IKE does not make an IKE SA."""
-    expect_refused(tester, edit=bad.proposal_protocol(protocol))
+    spi = b"ikep" if protocol in (ProtocolId.ESP, ProtocolId.AH) else b""
+    expect_refused(tester, edit=[bad.proposal_protocol(protocol), bad.proposal_spi(spi)])
 
 
 @covers("rfc7296/2.7/same-protocol", mutants=["ignores-protocol-id"])

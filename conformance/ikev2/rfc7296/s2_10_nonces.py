@@ -36,7 +36,7 @@ def test_responder_nonce_random(tester: Tester) -> None:
     check_random(tester, [tester.ike_sa_init().nonce_r for _ in range(RUNS)])
 
 
-@covers("rfc7296/2.10/nonce-random", mutants=["nonce-from-initiator"])
+@covers("rfc7296/2.10/nonce-random", mutants=["nonce-constant"])
 def test_responder_nonce_own(tester: Tester) -> None:
     """The responder's nonce does not follow from the initiator's: two requests with the same nonce get two others."""
     nonce = bytes(range(32))
@@ -49,7 +49,7 @@ def test_responder_nonce_own(tester: Tester) -> None:
     "rfc7296/2.10/nonce-half-prf-key",
     "rfc7296/2.10/nonce-min-128-bits",
     "rfc7296/3.9/nonce-size",
-    mutants=["nonce-of-15-octets", "nonce-of-257-octets", "nonce-of-16-octets"],
+    mutants=["nonce-of-16-octets"],
 )
 def test_responder_nonce_size(tester: Tester) -> None:
     """The responder's nonce has 16 to 256 octets, and at least half the key size of the PRF that it chose."""
@@ -64,7 +64,7 @@ def test_responder_nonce_size(tester: Tester) -> None:
 
 
 @pytest.mark.parametrize("octets", [16, 64, 256])
-@covers("rfc7296/3.9/nonce-size", mutants=["refuses-nonce-over-64-octets", "refuses-nonce-under-32-octets"])
+@covers("rfc7296/3.9/nonce-size", mutants=["nonce-of-32-octets-only"])
 def test_nonce_accepted(tester: Tester, octets: int) -> None:
     """Nonces of 16 to 256 octets are accepted, and an IKE SA comes about with them."""
     half = [item for item in suites(tester) if prf(item.prf).key_size <= 32]

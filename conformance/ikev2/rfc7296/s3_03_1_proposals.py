@@ -30,17 +30,16 @@ def test_accepted_number(tester: Tester, place: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 2, 255])
-@covers("rfc7296/3.3.1/accepted-number-matches", mutants=["answers-number-one"])
+@covers("rfc7296/3.3.1/accepted-number-matches", mutants=["answers-number-one", "lenient-about-sa-lengths"])
 def test_odd_number(tester: Tester, number: int) -> None:
     """A single proposal that has not the number 1 is refused, or accepted under its own number."""
     expect_refused_or_proper(tester, edit=bad.proposal_number(number))
 
 
-@pytest.mark.parametrize("octets", [4, 8])
 @covers("rfc7296/3.3.1/initial-spi-size-zero", mutants=["answers-with-spi"])
-def test_spi_in_proposal(tester: Tester, octets: int) -> None:
+def test_spi_in_proposal(tester: Tester) -> None:
     """A proposal with an SPI in IKE_SA_INIT is refused, or accepted without an SPI."""
-    expect_refused_or_proper(tester, edit=bad.proposal_spi(bytes(range(1, octets + 1))))
+    expect_refused_or_proper(tester, edit=bad.proposal_spi(bytes(range(1, 9))))
 
 
 @covers("rfc7296/3.3.1/initial-spi-size-zero", role="initiator", mutants=["initiator-sends-spi-in-proposal"])
@@ -50,7 +49,7 @@ def test_initiator_spi_size(tester: Tester) -> None:
     tester.check(set(sizes) == {0}, "an SPI Size of zero", f"SPI Sizes {sizes}")
 
 
-@covers("rfc7296/3.3.1/reserved-ignored", mutants=["checks-proposal-reserved"])
+@covers("rfc7296/3.3.1/reserved-ignored", mutants=["checks-reserved-of-sa"])
 def test_proposal_reserved(tester: Tester) -> None:
     """The reserved octet of a proposal is ignored, and zero in the answer."""
     init = expect_accepted(tester, edit=bad.proposal_reserved(0xFF))
@@ -71,7 +70,7 @@ def test_reserved_sent(tester: Tester) -> None:
     "rfc7296/3.3.2/last-substruc",
     "rfc7296/3.3.1/proposal-length",
     "rfc7296/3.3.1/num-transforms",
-    mutants=["last-substruc-of-answer", "transform-count-of-answer"],
+    mutants=["last-substruc-wrong"],
 )
 def test_answer_well_formed(tester: Tester) -> None:
     """The answer's SA payload is well formed: Last Substruc, lengths and counts agree."""
@@ -87,7 +86,7 @@ def test_transform_order(tester: Tester) -> None:
     expect_accepted(tester, proposals=replace(base, transforms=base.transforms[::-1]))
 
 
-@covers("rfc7296/3.3.2/reserved-ignored", mutants=["checks-transform-reserved"])
+@covers("rfc7296/3.3.2/reserved-ignored", mutants=["checks-reserved-of-sa"])
 def test_transform_reserved(tester: Tester) -> None:
     """The reserved octets of a transform are ignored, and zero in the answer."""
     init = expect_accepted(tester, edit=bad.transform_reserved(0xFF))
@@ -96,7 +95,7 @@ def test_transform_reserved(tester: Tester) -> None:
 
 
 @covers("rfc7296/3.3.1/last-substruc", "rfc7296/3.3.2/last-substruc", role="initiator",
-        mutants=["last-substruc-of-request"])  # fmt: skip
+        mutants=["last-substruc-wrong"])  # fmt: skip
 def test_initiator_well_formed(tester: Tester) -> None:
     """The initiator's SA payload is well formed: Last Substruc, lengths and counts agree."""
     received = tester.await_initiation().received

@@ -38,7 +38,7 @@ def test_unknown_type(tester: Tester) -> None:
     expect_refused(tester, edit=bad.unknown_transform_type())
 
 
-@covers("rfc7296/3.3.6/unknown-type-unacceptable", mutants=["unknown-type-spoils-offer"])
+@covers("rfc7296/3.3.6/unknown-type-unacceptable", mutants=["one-bad-proposal-spoils-offer"])
 def test_unknown_type_then_good(tester: Tester) -> None:
     """Behind a proposal with an unknown transform type, an acceptable one is taken."""
     suite = first_suite(tester)
@@ -49,7 +49,7 @@ def test_unknown_type_then_good(tester: Tester) -> None:
 
 
 @BY_NAME
-@covers("rfc7296/3.3.6/unknown-type-unacceptable", mutants=["missing-type-spoils-offer"])
+@covers("rfc7296/3.3.6/unknown-type-unacceptable", mutants=["one-bad-proposal-spoils-offer"])
 def test_missing_type_then_good(tester: Tester, kind: TransformType) -> None:
     """Behind a proposal without a mandatory transform type, an acceptable one is taken."""
     suite = classic(tester)
@@ -72,7 +72,7 @@ def test_unknown_transform_beside_known(tester: Tester, kind: TransformType) -> 
 
 
 @BY_NAME
-@covers("rfc7296/3.3.6/unknown-transform-unacceptable", mutants=["takes-unknown-transform"])
+@covers("rfc7296/3.3.6/unknown-transform-unacceptable", mutants=["accepts-any-proposal"])
 def test_unknown_transform_alone(tester: Tester, kind: TransformType) -> None:
     """A proposal whose only transform of a type is unknown is not accepted."""
     suite = classic(tester)
@@ -148,7 +148,7 @@ WRONG_ANSWERS: dict[str, Callable[[Proposal], list[Proposal]]] = {
     "rfc7296/3.3.6/initiator-checks-offer",
     "rfc7296/3.3.6/inconsistent-offer-terminates",
     role="initiator",
-    mutants=["takes-any-answer"],
+    mutants=["takes-any-answer", "lenient-about-sa-lengths"],
 )
 def test_answer_not_offered(tester: Tester, answer: str) -> None:
     """An initiator does not go on with an answer that is no choice from one of its proposals."""
