@@ -48,7 +48,7 @@ def judge_unknown_spi_answer(tester: Tester, item: Received, draft: Draft) -> No
     "rfc7296/1.5/unknown-spi-answer-flags",
     mutants=[
         "unknown-spi-answered-by-invalid-spi",
-        "unknown-spi-answer-with-fresh-spis",
+        "unknown-spi-answer-swaps-spis",
         "unknown-spi-answer-as-request",
     ],
 )
@@ -97,7 +97,10 @@ def test_unprotected_invalid_spi(tester: Tester, spis: str) -> None:
     tester.expect_silence(draft)
 
 
-@covers("rfc7296/2.21.4/invalid-ike-spi-unanswered", mutants=["answers-unprotected-invalid-ike-spi"])
+@covers(
+    "rfc7296/2.21.4/invalid-ike-spi-unanswered",
+    mutants=["answers-unprotected-invalid-ike-spi", "answers-unknown-spi-responses"],
+)
 @pytest.mark.parametrize("known", [True, False], ids=["known-spis", "unknown-spis"])
 def test_invalid_ike_spi_unanswered(tester: Tester, known: bool) -> None:
     """An unprotected INVALID_IKE_SPI notification is not answered, whether its SPIs are known or not."""

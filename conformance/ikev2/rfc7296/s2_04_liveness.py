@@ -99,7 +99,7 @@ def test_init_on_ike_sa(tester: Tester) -> None:
     still_there(sa)
 
 
-@covers("rfc7296/2.4/unprotected-is-no-failure", mutants=["protected-init-restarts-ike-sa", "init-restarts-ike-sa"])
+@covers("rfc7296/2.4/unprotected-is-no-failure", mutants=["believes-unprotected-errors"])
 def test_unprotected_auth_on_ike_sa(tester: Tester) -> None:
     """An unprotected IKE_AUTH message with the SPIs of an IKE SA leaves it as it is."""
     sa = tester.establish()

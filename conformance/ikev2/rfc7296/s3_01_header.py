@@ -120,7 +120,7 @@ def test_unexpected_response(tester: Tester) -> None:
     sa.expect_silence(sa.draft(response=True, message_id=0))
 
 
-@covers("rfc7296/3.1/no-response-to-response", mutants=["answers-responses"])
+@covers("rfc7296/3.1/no-response-to-response", mutants=["answers-unknown-spi-responses"])
 def test_reflected_response(tester: Tester) -> None:
     """A device's own response that comes back to it is not answered."""
     sa = tester.establish()

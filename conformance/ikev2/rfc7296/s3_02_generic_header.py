@@ -111,14 +111,14 @@ def test_critical_is_of_its_own_payload(tester: Tester) -> None:
     tester.expects(sa.liveness(), NoError())
 
 
-@covers("rfc7296/3.2/payload-length-includes-header", mutants=["ignores-payload-length"])
+@covers("rfc7296/3.2/payload-length-includes-header", mutants=["repairs-payload-length"])
 @pytest.mark.parametrize("length", [0, 1, 3, 0xFFFF])
 def test_init_payload_length(tester: Tester, length: int) -> None:
     """An IKE_SA_INIT request with a Payload Length that is too small or reaches beyond the message is refused."""
     tester.expects(init_or_silence(tester, bad.payload_length("Ni", length)), {Silence(), ErrorNotify()})
 
 
-@covers("rfc7296/3.2/skipped-payload-well-formed", mutants=["ignores-payload-length"])
+@covers("rfc7296/3.2/skipped-payload-well-formed", mutants=["repairs-payload-length"])
 @pytest.mark.parametrize("length", [0, 3, 0xFFFF])
 def test_unknown_payload_length(tester: Tester, length: int) -> None:
     """An unknown payload cannot be skipped when its Payload Length is impossible: the request is refused."""
@@ -133,7 +133,7 @@ def test_unknown_payload_length(tester: Tester, length: int) -> None:
 @covers(
     "rfc7296/3.2/payload-length-includes-header",
     "rfc7296/2.21.3/error-requests-answered",
-    mutants=["ignores-payload-length", "drops-malformed-requests"],
+    mutants=["repairs-payload-length", "drops-malformed-requests"],
 )
 @pytest.mark.parametrize("length", [0, 3, 0xFFFF])
 def test_protected_payload_length(tester: Tester, length: int) -> None:

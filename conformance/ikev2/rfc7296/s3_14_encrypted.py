@@ -38,7 +38,9 @@ def delete_request(sa: IkeSa, edit: Edit) -> Draft:
 
 
 @covers(
-    "rfc7296/3.14/checksum-covers-message", "rfc7296/1.2/later-messages-protected", mutants=["ignores-integrity-check"]
+    "rfc7296/3.14/checksum-covers-message",
+    "rfc7296/1.2/later-messages-protected",
+    mutants=["ignores-integrity-check", "answers-short-encrypted-payloads"],
 )
 @pytest.mark.parametrize("what", ["header", "generic-header", "iv", "ciphertext", "icv", "no-icv"])
 def test_checksum(tester: Tester, what: str) -> None:
@@ -65,21 +67,8 @@ def test_checksum_in_cbc(tester: Tester) -> None:
     tester.expects(sa.request(payloads=[DeletePayload(ProtocolId.ESP, 4, (sa.child.spi_in,))]), Deleted(ProtocolId.ESP))
 
 
-@covers(
-    "rfc7296/1.2/auth-failure-no-ike-sa", "rfc7296/3.14/checksum-covers-message", mutants=["ignores-integrity-check"]
-)
-def test_checksum_of_auth(tester: Tester) -> None:
-    """An IKE_AUTH request whose checksum is wrong is dropped: the true one that follows is still accepted."""
-    init = tester.ike_sa_init()
-    spoiled = tester.ike_auth(init, edit=bad.corrupt_icv(), timeout=0.0)
-    tester.drain()
-    tester.check(spoiled.reply is None, "no answer", str(spoiled.reply))
-    attempt = tester.ike_auth(init)
-    tester.check(attempt.sa is not None, "the true IKE_AUTH request is accepted", attempt.problem)
-
-
-@covers("rfc7296/3.14/checksum-covers-message", mutants=["ignores-integrity-check", "answers-short-encrypted-payloads"])
-@pytest.mark.parametrize("octets", [0, 1, 8, 16, 28])
+@covers("rfc7296/3.14/checksum-covers-message", mutants=["answers-short-encrypted-payloads"])
+@pytest.mark.parametrize("octets", [0, 1, 8, 16, 24])
 def test_too_short(tester: Tester, octets: int) -> None:
     """An Encrypted payload that is too short for its parts is not answered, and the IKE SA goes on."""
     sa = tester.establish()
@@ -105,15 +94,15 @@ def test_much_padding(tester: Tester, octets: int) -> None:
 
 
 @covers("rfc7296/3.14/padding-any-value", mutants=["wants-zero-padding"])
-@pytest.mark.parametrize("value", [0x00, 0xFF])
-def test_padding_contents(tester: Tester, value: int) -> None:
+@pytest.mark.parametrize("pad", [b"\xff" * 15, bytes(range(1, 16))], ids=["ones", "counting"])
+def test_padding_contents(tester: Tester, pad: bytes) -> None:
     """The contents of the padding do not matter."""
 
     def edit(draft: Draft) -> None:
-        draft.pad = bytes([value]) * 15 if not draft.payloads else None
+        draft.pad = pad
 
     sa = tester.establish(proposals=cbc_suite(tester))
-    tester.expects(sa.liveness(edit=Edit(f"padding of {value:#04x}", edit)), NoError())
+    tester.expects(sa.liveness(edit=Edit(f"padding {pad.hex()}", edit)), NoError())
 
 
 @covers("rfc7296/2.21/bad-request-gets-notify", mutants=["pad-length-not-checked"])
