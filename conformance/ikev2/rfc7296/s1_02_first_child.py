@@ -150,7 +150,7 @@ def test_aead_with_integrity(tester: Tester) -> None:
     tester.check(not any(found), "no integrity algorithm but NONE", f"integrity {found}")
 
 
-@covers("rfc7296/3.3/aead-integrity-none", mutants=["refuses-integrity-none"])
+@covers("rfc7296/3.3/aead-integrity-none", mutants=["refuses-esp-integrity-none"])
 def test_aead_with_integrity_none(tester: Tester) -> None:
     """A combined-mode cipher with the single integrity algorithm NONE is accepted."""
     suites = [text for text in tester.profile.child if parse_esp(text).integ == Integ.NONE]
@@ -163,7 +163,9 @@ def test_aead_with_integrity_none(tester: Tester) -> None:
     tester.establish(child=offer)
 
 
-@covers("rfc7296/3.3.6/chooses-single-proposal", "rfc7296/3.3.1/accepted-number-matches", mutants=["answers-ah-as-esp"])
+@covers(
+    "rfc7296/3.3.6/chooses-single-proposal", "rfc7296/3.3.1/accepted-number-matches", mutants=["answers-number-one"]
+)
 def test_ah_before_esp(tester: Tester) -> None:
     """Offered AH first and ESP second, the device answers with the protocol and number of the one that it takes."""
     ah = Proposal(1, ProtocolId.AH, SPI, (integ(Integ.HMAC_SHA2_256_128), esn(Esn.NO_ESN)))

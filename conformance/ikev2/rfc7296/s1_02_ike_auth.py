@@ -14,6 +14,7 @@ from conformance.tester import (
     Edit,
     ErrorNotify,
     Notify,
+    Received,
     Silence,
     Tester,
     covers,
@@ -67,17 +68,19 @@ def test_auth_response_without_ke_and_nonce(tester: Tester) -> None:
 )
 def test_auth_response_protected(tester: Tester) -> None:
     """The IKE_AUTH response has Message ID 1, an Encrypted payload and nothing in the clear."""
-    sa = tester.establish()
-    assert sa.last is not None
-    last = sa.last
-    tester.check(last.message_id == 1, "Message ID 1", str(last.message_id))
-    # The header's Next Payload is that of the outermost payload.
-    first = last.octets[16]
-    fitting = (PayloadType.SK, PayloadType.SKF)
-    tester.check(first in fitting, "SK first", f"payload type {first}", "rfc7296/1.2/all-later-have-sk")
+    init = tester.attempt().init
+    found = [item for item in tester.inbox if item.is_response and _is_auth_of(item, init.spi_i)]
+    tester.check(bool(found), "an answer", "no answer", "rfc7296/1/every-request-answered")
+    for item in found:
+        tester.check(item.message_id == 1, "Message ID 1", str(item.message_id))
+        # The header's Next Payload is that of the outermost payload.
+        first = item.octets[16]
+        fitting = (PayloadType.SK, PayloadType.SKF)
+        tester.check(first in fitting, "SK first", f"payload type {first}", "rfc7296/1.2/all-later-have-sk")
 
 
-# -- the request -----------------------------------------------------------------------------------------------------
+def _is_auth_of(item: Received, spi_i: bytes) -> bool:
+    return item.header is not None and item.header.spi_i == spi_i and item.header.exchange == ExchangeType.IKE_AUTH
 
 
 NOTIFICATIONS = {
@@ -176,9 +179,7 @@ def test_auth_with_keys_of_other_direction(tester: Tester) -> None:
     "rfc7296/1.2/later-messages-protected",
     mutants=["forgets-sa-on-bad-icv"],
 )
-@pytest.mark.parametrize(
-    "edit", [bad.corrupt_icv(), bad.corrupt_ciphertext(), bad.no_icv()], ids=["icv", "ciphertext", "no-icv"]
-)
+@pytest.mark.parametrize("edit", [bad.corrupt_icv(), bad.corrupt_ciphertext()], ids=["icv", "ciphertext"])
 def test_auth_with_wrong_checksum(tester: Tester, edit: Edit) -> None:
     """An IKE_AUTH request with a wrong checksum is ignored, and the right one after it accepted."""
     init, _ = half_open(tester)

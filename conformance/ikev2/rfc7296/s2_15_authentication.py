@@ -22,7 +22,7 @@ from conformance.tester import misbehaviour as bad
 from conformance.tester.authentication import tester_credential
 from conformance.tester.expect import observed
 from reference_impl.wire.base import Payload
-from reference_impl.wire.registries import AuthMethod, ExchangeType, NotifyType
+from reference_impl.wire.registries import AuthMethod, NotifyType
 from reference_impl.wire.simple import AuthPayload, IdiPayload
 
 METHODS = ("rsa", "ecdsa", "ed25519")
@@ -125,7 +125,7 @@ def test_corrupt_auth(tester: Tester) -> None:
 @covers(
     "rfc7296/1.2/verifies-auth",
     "rfc7296/1.2/id-corresponds-to-psk",
-    mutants=["accepts-any-psk", "accepts-psk-prefix"],
+    mutants=["accepts-any-psk"],
     needs=("psk",),
 )
 @pytest.mark.parametrize("kind", ["other", "longer", "with-terminator", "empty"])
@@ -229,14 +229,11 @@ def test_missing_idi(tester: Tester) -> None:
 
 
 @covers("rfc7296/1.2/auth-failure-no-ike-sa", mutants=["keeps-sa-after-failed-auth"])
-@pytest.mark.parametrize(
-    "exchange", [ExchangeType.INFORMATIONAL, ExchangeType.CREATE_CHILD_SA], ids=["informational", "create-child-sa"]
-)
-def test_no_sa_after_failure(tester: Tester, exchange: ExchangeType) -> None:
+def test_no_sa_after_failure(tester: Tester) -> None:
     """After a failed authentication requests on the IKE SA are not carried out."""
     attempt = tester.attempt(edit_auth=bad.corrupt_auth())
     sa = attempt.init.open_sa()
-    found = answers_on(sa, exchange)
+    found = answers_on(sa)
     tester.check(not found, "there is no IKE SA", found[0].text() if found else "")
 
 

@@ -103,7 +103,7 @@ def test_addresses_differ(tester: Tester) -> None:
     tester.check(first != second, f"another address than {first}", str(second))
 
 
-@covers("rfc7296/3.15.4/unsupported-cp-ignored", mutants=["cfg-request-unanswered"])
+@covers("rfc7296/3.15.4/unsupported-cp-ignored", mutants=["cfg-request-fails-auth"])
 def test_request_keeps_ike_sa(tester: Tester) -> None:
     """CFG_REQUEST keeps no IKE SA from being set up, whether the device assigns addresses or ignores it."""
     attempt = tester.attempt(extra=[request(ConfigAttribute(IP4))], need_child=False)

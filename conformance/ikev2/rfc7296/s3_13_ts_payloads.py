@@ -53,7 +53,11 @@ def test_wrong_selector_length(tester: Tester, by: int) -> None:
     tester.expects(reply, ErrorNotify())
 
 
-@covers("rfc7296/2.9/two-ts-payloads", "rfc7296/2.21/bad-request-gets-notify", mutants=["takes-missing-ts-for-all"])
+@covers(
+    "rfc7296/2.9/two-ts-payloads",
+    "rfc7296/2.21/bad-request-gets-notify",
+    mutants=["takes-missing-payloads-for-default"],
+)
 @pytest.mark.parametrize("which", ["SA", "TSi", "TSr"])
 def test_missing_payload(tester: Tester, which: str) -> None:
     """An IKE_AUTH request with only a part of SA, TSi and TSr makes no Child SA, and is answered."""

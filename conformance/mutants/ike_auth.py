@@ -1,0 +1,714 @@
+"""Mutants of IKE_AUTH: how the device proves itself, and what it takes for a proof of the other end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from conformance.mutants._auth import (
+    Silence,
+    allow_silence,
+    before_auth,
+    change_answer,
+    change_payload,
+    change_proof,
+    refuse_if,
+)
+from conformance.mutants.registry import Patch, mutant
+
+# -- our own proof ----------------------------------------------------------------------------------------------------
+
+
+@mutant("wrong-psk-pad", breaks="rfc7296/2.15/key-pad-17-characters")
+def wrong_psk_pad(patch: Patch) -> None:
+    """Takes the terminator of the C string for a part of the key pad."""
+    from reference_impl.crypto.auth import KEY_PAD
+
+    def change(payload: Any, sa: Any, local: Any, octets: bytes) -> Any:
+        return replace(payload, data=sa.prf(sa.prf(local.psk, KEY_PAD + b"\0"), octets)) if local.psk else payload
+
+    change_proof(patch, change)
+
+
+@mutant("signs-own-nonce", breaks="rfc7296/2.15/responder-signed-octets")
+def signs_own_nonce(patch: Patch) -> None:
+    """Proves its own nonce instead of the initiator's."""
+    _sign_with_nonce(patch, initiator=False)
+
+
+@mutant("initiator-signs-own-nonce", breaks="rfc7296/2.15/initiator-signed-octets")
+def initiator_signs_own_nonce(patch: Patch) -> None:
+    """As initiator, proves its own nonce instead of the responder's."""
+    _sign_with_nonce(patch, initiator=True)
+
+
+def _sign_with_nonce(patch: Patch, *, initiator: bool) -> None:
+    from reference_impl.crypto import auth
+    from reference_impl.ikev2 import authenticate
+
+    def own_octets(original: Any, sa: Any, id_body: bytes) -> Any:
+        if sa.initiator is not initiator:
+            return original(sa, id_body)
+        message, nonce = (sa.init_request, sa.nonce_i) if initiator else (sa.init_response, sa.nonce_r)
+        return auth.signed_octets(message, nonce, sa.prf, sa.own_sk_p, id_body)
+
+    patch.wrap(authenticate, "own_octets", own_octets)
+
+
+@mutant("initiator-signs-first-request", breaks="rfc7296/2.15/latest-message-signed")
+def initiator_signs_first_request(patch: Patch) -> None:
+    """Proves the first IKE_SA_INIT request that it sent, not the one with the cookie."""
+    from reference_impl.ikev2 import authenticate, sa_init_request
+
+    first: dict[int, bytes] = {}
+
+    def own_octets(original: Any, sa: Any, id_body: bytes) -> Any:
+        latest, sa.init_request = sa.init_request, first.get(sa.ike_id) or sa.init_request
+        try:
+            return original(sa, id_body)
+        finally:
+            sa.init_request = latest
+
+    def build(original: Any, engine: Any, sa: Any, task: Any) -> Any:
+        made = original(engine, sa, task)
+        first.setdefault(sa.ike_id, made)
+        return made
+
+    patch.wrap(sa_init_request, "build", build)
+    patch.wrap(authenticate, "own_octets", own_octets)
+
+
+@mutant("signs-non-esp-marker", breaks="rfc7296/2.15/marker-not-signed")
+def signs_non_esp_marker(patch: Patch) -> None:
+    """Takes the four zero octets of port 4500 for a part of its IKE_SA_INIT message."""
+    from reference_impl.ikev2 import sa_init
+
+    def create(original: Any, engine: Any, message: Any, data: bytes, key: bytes, path: Any, *rest: Any) -> None:
+        original(engine, message, data, key, path, *rest)
+        if path.local.port == engine.config.natt_port:
+            sa = engine.init_requests[key]
+            sa.init_response = bytes(4) + sa.init_response
+
+    patch.wrap(sa_init, "create", create)
+
+
+@mutant("wrong-psk-method-number", breaks="rfc7296/3.8/shared-key-method")
+def wrong_psk_method_number(patch: Patch) -> None:
+    """Sends its shared-key proof under the number of RSA signatures."""
+    from reference_impl.wire.registries import AuthMethod
+
+    def change(payload: Any, sa: Any, local: Any, octets: bytes) -> Any:
+        return replace(payload, method=AuthMethod.RSA_DIGITAL_SIGNATURE) if local.psk else payload
+
+    change_proof(patch, change)
+
+
+@mutant("reserved-in-auth-set", breaks="rfc7296/3.8/reserved-sent-zero")
+def reserved_in_auth_set(patch: Patch) -> None:
+    """Leaves octets of an older buffer in the reserved field of AUTH."""
+    change_proof(patch, lambda payload, sa, local, octets: replace(payload, reserved2=0x00C0DE))
+
+
+@mutant("classic-rsa-with-pss", breaks="rfc7296/3.8/rsa-pkcs1-v15")
+def classic_rsa_with_pss(patch: Patch) -> None:
+    """Makes RSASSA-PSS signatures under method 1."""
+    from reference_impl.crypto.signatures import RSA_PSS
+    from reference_impl.wire.registries import AuthMethod, HashAlgorithm
+
+    def change(payload: Any, sa: Any, local: Any, octets: bytes) -> Any:
+        if payload.method != AuthMethod.RSA_DIGITAL_SIGNATURE:
+            return payload
+        return replace(payload, data=RSA_PSS[HashAlgorithm.SHA2_256].sign(local.private_key, octets))
+
+    change_proof(patch, change)
+
+
+# -- the peer's proof -------------------------------------------------------------------------------------------------
+
+
+@mutant("accepts-any-psk", breaks="rfc7296/1.2/verifies-auth")
+def accepts_any_psk(patch: Patch) -> None:
+    """Does not look at the AUTH payload of the shared-key method."""
+    from reference_impl.ikev2 import authenticate
+
+    patch(authenticate, "verify_shared_key", lambda *args: None)
+
+
+@mutant("accepts-any-signature", breaks="rfc7296/1.2/verifies-auth")
+def accepts_any_signature(patch: Patch) -> None:
+    """Checks the certificate, but not the signature."""
+    from reference_impl.crypto import auth
+
+    patch(auth, "verify", lambda *args: None)
+
+
+def _accept_also(patch: Patch, fits: Any) -> None:
+    """A shared-key proof is taken, too, when `fits(sa, psk, octets, expected, data)`."""
+    from reference_impl.crypto import auth
+    from reference_impl.ikev2 import authenticate
+
+    def verify(original: Any, sa: Any, remote: Any, payload: Any, octets: bytes) -> None:
+        if not fits(sa, remote.psk, octets, auth.psk_auth(sa.prf, remote.psk, octets), payload.data):
+            original(sa, remote, payload, octets)
+
+    patch.wrap(authenticate, "verify_shared_key", verify)
+
+
+@mutant("accepts-unpadded-psk", breaks="rfc7296/2.15/psk-auth-formula")
+def accepts_unpadded_psk(patch: Patch) -> None:
+    """Also takes prf(key, octets), without the key pad."""
+    _accept_also(patch, lambda sa, psk, octets, expected, data: data == sa.prf(psk, octets))
+
+
+@mutant("compares-auth-prefix", breaks="rfc7296/1.2/verifies-auth")
+def compares_auth_prefix(patch: Patch) -> None:
+    """Compares as many octets of AUTH as the peer sent."""
+    _accept_also(patch, lambda sa, psk, octets, expected, data: expected.startswith(data))
+
+
+@mutant("ignores-auth-tail", breaks="rfc7296/1.2/verifies-auth")
+def ignores_auth_tail(patch: Patch) -> None:
+    """Ignores what follows after the octets that it compares."""
+    _accept_also(patch, lambda sa, psk, octets, expected, data: data.startswith(expected))
+
+
+@mutant("ignores-auth-method", breaks="rfc7296/3.8/shared-key-method")
+def ignores_auth_method(patch: Patch) -> None:
+    """Takes a shared-key proof for good under any method number."""
+    from reference_impl.crypto import auth
+    from reference_impl.ikev2 import authenticate, selection
+
+    def verify(sa: Any, remote: Any, payload: Any, octets: bytes) -> None:
+        auth.verify_psk(sa.prf, remote.psk, octets, payload.data)
+
+    patch(authenticate, "verify_shared_key", verify)
+    patch(selection, "method_fits", lambda connection, method: True)
+
+
+def _seen(patch: Patch, look: Any) -> None:
+    """What is signed by the peer goes through `look(message, id_body)` first."""
+    from reference_impl.crypto import auth
+    from reference_impl.ikev2 import authenticate
+
+    def peer_octets(sa: Any, id_body: bytes) -> bytes:
+        message, nonce = (sa.init_response, sa.nonce_i) if sa.initiator else (sa.init_request, sa.nonce_r)
+        message, id_body = look(message, id_body)
+        return auth.signed_octets(message, nonce, sa.prf, sa.peer_sk_p, id_body)
+
+    patch(authenticate, "peer_octets", peer_octets)
+
+
+@mutant("verifies-known-payloads-only", breaks="rfc7296/2.15/unknown-payloads-signed")
+def verifies_known_payloads_only(patch: Patch) -> None:
+    """Builds the peer's IKE_SA_INIT message again from the payloads that it knows, and verifies that."""
+    from reference_impl.wire.message import Message
+    from reference_impl.wire.raw import UnknownPayload
+
+    def look(message: bytes, id_body: bytes) -> tuple[bytes, bytes]:
+        parsed = Message.parse(message)
+        kept = tuple(item for item in parsed.payloads if not isinstance(item, UnknownPayload))
+        return replace(parsed, payloads=kept, length=None, next_payload=None).to_bytes(), id_body
+
+    _seen(patch, look)
+
+
+@mutant("macs-id-without-reserved", breaks="rfc7296/2.15/id-mac-covers-reserved")
+def macs_id_without_reserved(patch: Patch) -> None:
+    """Takes the reserved octets of the peer's ID payload for zero when it verifies AUTH."""
+    _seen(patch, lambda message, id_body: (message, id_body[:1] + bytes(3) + id_body[4:]))
+
+
+@mutant("takes-first-auth", breaks="rfc7296/1.2/verifies-auth")
+def takes_first_auth(patch: Patch) -> None:
+    """Looks at the first of several AUTH payloads only."""
+    _allow_two_auth(patch)
+
+
+@mutant("takes-last-auth", breaks="rfc7296/1.2/verifies-auth")
+def takes_last_auth(patch: Patch) -> None:
+    """Looks at the last of several AUTH payloads only."""
+    from reference_impl.wire.simple import AuthPayload
+
+    _allow_two_auth(patch)
+
+    def last_only(engine: Any, sa: Any, message: Any) -> Any:
+        found = message.all(AuthPayload)[-1:]
+        others = tuple(item for item in message.payloads if not isinstance(item, AuthPayload))
+        return replace(message, payloads=(*found, *others))
+
+    before_auth(patch, last_only)
+
+
+def _allow_two_auth(patch: Patch) -> None:
+    from reference_impl.ikev2 import ike_auth
+    from reference_impl.wire.registries import PayloadType
+
+    patch(ike_auth, "ONCE", tuple(kind for kind in ike_auth.ONCE if kind != PayloadType.AUTH))
+
+
+@mutant("accepts-missing-auth", breaks="rfc7296/1.2/verifies-auth")
+def accepts_missing_auth(patch: Patch) -> None:
+    """Verifies the AUTH payload only when there is one."""
+    from reference_impl.ikev2 import authenticate, ike_auth
+    from reference_impl.wire.simple import AuthPayload
+
+    def select(original: Any, sa: Any, message: Any, *rest: Any) -> Any:
+        return original(sa, message, *rest) if message.get(AuthPayload) else sa.candidates[0]
+
+    def verify_peer(original: Any, engine: Any, sa: Any, connection: Any, peer: Any, body: bytes, message: Any) -> None:
+        if message.get(AuthPayload):
+            original(engine, sa, connection, peer, body, message)
+
+    patch.wrap(ike_auth, "select", select)
+    patch.wrap(authenticate, "verify_peer", verify_peer)
+
+
+@mutant("accepts-missing-idi", breaks="rfc7296/2.21.2/malformed-auth-rejected")
+def accepts_missing_idi(patch: Patch) -> None:
+    """Takes a peer that does not say who it is for a guest."""
+    from reference_impl.ikev2 import authenticate
+    from reference_impl.wire.registries import IdType
+    from reference_impl.wire.simple import IdiPayload
+
+    guest = IdiPayload(IdType.ID_FQDN, b"guest")
+
+    def look(engine: Any, sa: Any, message: Any) -> Any:
+        return message if message.get(IdiPayload) else replace(message, payloads=(guest, *message.payloads))
+
+    def verify(original: Any, engine: Any, sa: Any, connection: Any, peer: Any, *rest: Any) -> None:
+        if peer.data != guest.data:
+            original(engine, sa, connection, peer, *rest)
+
+    before_auth(patch, look)
+    patch.wrap(authenticate, "verify_peer", verify)
+
+
+@mutant("initiator-accepts-any-auth", breaks="rfc7296/1.2/verifies-auth")
+def initiator_accepts_any_auth(patch: Patch) -> None:
+    """As initiator, does not look at the responder's AUTH payload."""
+    from reference_impl.ikev2 import ike_auth, ike_auth_request
+    from reference_impl.ikev2.identity import Identity
+    from reference_impl.wire.registries import AuthMethod
+    from reference_impl.wire.simple import AuthPayload
+
+    def verify(engine: Any, sa: Any, idr: Any, message: Any) -> None:
+        ike_auth.note_peer(sa, message, Identity(idr.id_type, idr.data))
+
+    def response(original: Any, self: Any, engine: Any, sa: Any, message: Any) -> None:
+        if message.get(AuthPayload) is None:
+            empty = AuthPayload(AuthMethod.SHARED_KEY_MIC, b"")
+            message = replace(message, payloads=(*message.payloads, empty))
+        original(self, engine, sa, message)
+
+    patch(ike_auth_request, "verify", verify)
+    patch.wrap(ike_auth_request.IkeAuth, "response", response)
+
+
+# -- after a failure --------------------------------------------------------------------------------------------------
+
+
+def _not_fatal(patch: Patch) -> None:
+    from reference_impl.ikev2 import ike_auth
+
+    def failed(original: Any, error: Any) -> Any:
+        refusal = original(error)
+        refusal.fatal = False
+        return refusal
+
+    patch.wrap(ike_auth, "authentication_failed", failed)
+
+
+@mutant("second-try-after-failed-auth", breaks="rfc7296/1.2/auth-failure-no-ike-sa")
+def second_try_after_failed_auth(patch: Patch) -> None:
+    """Keeps the IKE SA half open after a failed authentication, for another try."""
+    _not_fatal(patch)
+
+
+@mutant("keeps-sa-after-failed-auth", breaks="rfc7296/1.2/auth-failure-no-ike-sa")
+def keeps_sa_after_failed_auth(patch: Patch) -> None:
+    """Says AUTHENTICATION_FAILED and goes on with the IKE SA."""
+    from reference_impl.ikev2 import protected
+
+    _not_fatal(patch)
+    patch(protected, "is_allowed", lambda sa, exchange: True)
+
+
+@mutant("auth-failed-with-reason", breaks="rfc7296/3.10.1/auth-failed-no-data")
+def auth_failed_with_reason(patch: Patch) -> None:
+    """Tells in the data of AUTHENTICATION_FAILED what was wrong."""
+    from reference_impl.ikev2 import ike_auth
+
+    def failed(original: Any, error: Any) -> Any:
+        refusal = original(error)
+        refusal.data = b"wrong shared key"
+        return refusal
+
+    patch.wrap(ike_auth, "authentication_failed", failed)
+
+
+@mutant("auth-failed-with-identity", breaks="rfc7296/2.21.2/auth-failed-in-response")
+def auth_failed_with_identity(patch: Patch) -> None:
+    """Tells its identity to a peer that failed to prove its own."""
+    from reference_impl.ikev2 import protected
+    from reference_impl.wire.notify import NotifyPayload
+    from reference_impl.wire.registries import NotifyType
+    from reference_impl.wire.simple import IdrPayload
+
+    def respond(original: Any, engine: Any, sa: Any, header: Any, payloads: Any, path: Any) -> None:
+        kinds = [item.notify for item in payloads if isinstance(item, NotifyPayload)]
+        if NotifyType.AUTHENTICATION_FAILED in kinds:
+            own = sa.candidates[0].local_id
+            payloads = [IdrPayload(own.id_type, own.data), *payloads]
+        original(engine, sa, header, payloads, path)
+
+    patch.wrap(protected, "respond", respond)
+
+
+@mutant("initiator-ignores-auth-failed", breaks="rfc7296/1.2/auth-failure-no-ike-sa")
+def initiator_ignores_auth_failed(patch: Patch) -> None:
+    """As initiator, goes on with the IKE SA although the responder says AUTHENTICATION_FAILED."""
+    from reference_impl.ikev2 import ike_auth_request
+
+    patch(ike_auth_request, "refused", lambda engine, sa, error: engine.authenticated(sa))
+
+
+# -- before IKE_AUTH is done ------------------------------------------------------------------------------------------
+
+
+@mutant("early-exchanges-allowed", breaks="rfc7296/1/no-early-later-exchanges")
+def early_exchanges_allowed(patch: Patch) -> None:
+    """Carries out any exchange as soon as there are keys."""
+    from reference_impl.ikev2 import protected
+
+    def allowed(sa: Any, exchange: Any) -> bool:
+        sa.connection = sa.connection or sa.candidates[0]
+        return True
+
+    patch(protected, "is_allowed", allowed)
+
+
+@mutant("answers-auth-without-init", breaks="rfc7296/1/init-before-others")
+def answers_auth_without_init(patch: Patch) -> None:
+    """Answers requests of unknown IKE SAs by AUTHENTICATION_FAILED."""
+    from reference_impl.ikev2 import receive
+    from reference_impl.wire.registries import NotifyType
+
+    def unknown(engine: Any, header: Any, data: bytes, path: Any) -> None:
+        engine.reply_in_clear(header, NotifyType.AUTHENTICATION_FAILED, path)
+
+    patch(receive, "on_unknown_spi", unknown)
+
+
+@mutant("accepts-auth-in-clear", breaks="rfc7296/1.2/later-messages-protected")
+def accepts_auth_in_clear(patch: Patch) -> None:
+    """Processes an IKE_AUTH request that is not encrypted."""
+    from reference_impl.ikev2 import ike_auth, protected
+    from reference_impl.wire.message import Message
+
+    def unprotected(engine: Any, sa: Any, header: Any, data: bytes, detail: str, path: Any) -> None:
+        payloads = ike_auth.answer(engine, sa, Message.parse(data))
+        protected.respond(engine, sa, header, payloads, path)
+
+    patch(protected, "on_unprotected", unprotected)
+
+
+@mutant("accepts-own-direction-keys", breaks="rfc7296/2.14/keys-per-direction")
+def accepts_own_direction_keys(patch: Patch) -> None:
+    """Opens messages with the keys of either direction."""
+    from reference_impl.crypto.errors import IntegrityError
+    from reference_impl.ikev2 import protect, protected
+
+    def decrypt(original: Any, engine: Any, sa: Any, header: Any, data: bytes, path: Any) -> Any:
+        opened = original(engine, sa, header, data, path)
+        if opened is not None:
+            return opened
+        try:
+            return protect.open_raw(data, sa.tx)
+        except (IntegrityError, ValueError):
+            return None
+
+    patch.wrap(protected, "decrypt", decrypt)
+
+
+@mutant("forgets-sa-on-bad-icv", breaks="rfc7296/2.4/unprotected-is-no-failure")
+def forgets_sa_on_bad_icv(patch: Patch) -> None:
+    """Gives a half-open IKE SA up when the checksum of its IKE_AUTH request is wrong."""
+    from reference_impl.ikev2 import closing, protected
+    from reference_impl.ikev2.events import Reason
+
+    def decrypt(original: Any, engine: Any, sa: Any, header: Any, data: bytes, path: Any) -> Any:
+        opened = original(engine, sa, header, data, path)
+        if opened is None and not sa.established:
+            closing.close(engine, sa, Reason.INTEGRITY, linger=False)
+        return opened
+
+    patch.wrap(protected, "decrypt", decrypt)
+
+
+@mutant("ignores-auth-message-id", breaks="rfc7296/2.2/first-auth-message-id-one")
+def ignores_auth_message_id(patch: Patch) -> None:
+    """Takes any Message ID for the first IKE_AUTH request."""
+    from reference_impl.ikev2.window import InboundWindow, Verdict
+
+    def judge(original: Any, self: Any, message_id: int) -> Any:
+        return Verdict.NEW if self.expected == 1 else original(self, message_id)
+
+    patch.wrap(InboundWindow, "judge", judge)
+
+
+# -- the message ------------------------------------------------------------------------------------------------------
+
+
+@mutant("auth-response-without-idr", breaks="rfc7296/1.2/auth-response-payloads")
+def auth_response_without_idr(patch: Patch) -> None:
+    """Leaves IDr out when the initiator did not ask for an identity."""
+    from reference_impl.wire.simple import IdrPayload
+
+    def change(sa: Any, message: Any, payloads: list[Any]) -> list[Any]:
+        return [item for item in payloads if not isinstance(item, IdrPayload) or message.get(IdrPayload)]
+
+    change_answer(patch, change)
+
+
+@mutant("auth-response-with-nonce", breaks="rfc7296/1.2/auth-without-ke-nonce")
+def auth_response_with_nonce(patch: Patch) -> None:
+    """Repeats its nonce in the IKE_AUTH response."""
+    from reference_impl.wire.simple import NoncePayload
+
+    change_answer(patch, lambda sa, message, payloads: [*payloads, NoncePayload(sa.nonce_r)])
+
+
+@mutant("auth-response-in-clear", breaks="rfc7296/1.2/later-messages-protected")
+def auth_response_in_clear(patch: Patch) -> None:
+    """Sends the IKE_AUTH response without encryption."""
+    _auth_in_clear(patch, response=True)
+
+
+@mutant("initiator-auth-in-clear", breaks="rfc7296/1.2/later-messages-protected")
+def initiator_auth_in_clear(patch: Patch) -> None:
+    """Sends its IKE_AUTH request without encryption."""
+    _auth_in_clear(patch, response=False)
+
+
+def _auth_in_clear(patch: Patch, *, response: bool) -> None:
+    from reference_impl.ikev2 import messages
+    from reference_impl.wire.message import Message
+    from reference_impl.wire.registries import ExchangeType
+
+    def seal(original: Any, engine: Any, sa: Any, exchange: Any, number: int, payloads: Any, **options: Any) -> Any:
+        if exchange != ExchangeType.IKE_AUTH or options["response"] is not response:
+            return original(engine, sa, exchange, number, payloads, **options)
+        flags = messages.flags(sa, response=response)
+        return (Message(sa.spi_i, sa.spi_r, exchange, flags, number, tuple(payloads)).to_bytes(),)
+
+    patch.wrap(messages, "seal", seal)
+
+
+@mutant("refuses-notifications-in-auth", breaks="rfc7296/3.10.1/unknown-types-in-request-ignored")
+def refuses_notifications_in_auth(patch: Patch) -> None:
+    """Refuses an IKE_AUTH request with any notification that it does not act on."""
+    from reference_impl.wire.notify import NotifyPayload
+    from reference_impl.wire.registries import NotifyType
+
+    known = {NotifyType.INITIAL_CONTACT, NotifyType.USE_TRANSPORT_MODE}
+    refuse_if(patch, lambda message: any(item.notify not in known for item in message.all(NotifyPayload)))
+
+
+@mutant("rejects-reserved-in-auth", breaks="rfc7296/3.8/reserved-ignored")
+def rejects_reserved_in_auth(patch: Patch) -> None:
+    """Refuses an AUTH payload whose reserved octets are not zero."""
+    from reference_impl.wire.simple import AuthPayload
+
+    refuse_if(patch, lambda message: any(item.reserved2 for item in message.all(AuthPayload)))
+
+
+@mutant("silent-on-malformed-auth", breaks="rfc7296/2.21/bad-request-gets-notify")
+def silent_on_malformed_auth(patch: Patch) -> None:
+    """Drops an IKE_AUTH request that it cannot parse, and says nothing."""
+    from reference_impl.ikev2 import protected
+
+    def refuse(original: Any, engine: Any, sa: Any, *rest: Any) -> None:
+        if sa.established:
+            original(engine, sa, *rest)
+
+    patch.wrap(protected, "refuse", refuse)
+
+
+# -- identities -------------------------------------------------------------------------------------------------------
+
+
+def _accept_identities(patch: Patch, fits: Any) -> None:
+    from reference_impl.ikev2 import selection
+
+    def matches(original: Any, connection: Any, peer: Any) -> bool:
+        return bool(fits(peer)) and bool(original(connection, peer))
+
+    patch.wrap(selection, "remote_id_matches", matches)
+
+
+@mutant("accepts-fqdn-only", breaks="rfc7296/3.5/accepts-four-types")
+def accepts_fqdn_only(patch: Patch) -> None:
+    """Knows one host name as the only kind of identity, in letters of which it has seen the like."""
+    _accept_identities(patch, lambda peer: peer.id_type == 2 and peer.data.startswith(b"tester-"))
+
+
+@mutant("address-id-must-match", breaks="rfc7296/3.5/address-id-need-not-match")
+def address_id_must_match(patch: Patch) -> None:
+    """Takes an address as identity only when the packets come from it."""
+    _accept_identities(patch, lambda peer: peer.id_type != 1 or peer.data == b"\x7f\x00\x00\x01")
+
+
+@mutant("checks-email-syntax", breaks="rfc7296/3.5/reasonable-nai-accepted")
+def checks_email_syntax(patch: Patch) -> None:
+    """Takes a mail address only when it looks as most of them do."""
+    import re
+
+    usual = re.compile(rb"[a-z0-9-]+(\.[a-z0-9-]+)*@[a-z0-9.-]+")
+    _accept_identities(patch, lambda peer: peer.id_type != 3 or usual.fullmatch(peer.data) is not None)
+
+
+@mutant("silent-on-odd-identity", breaks="rfc7296/1/every-request-answered")
+def silent_on_odd_identity(patch: Patch) -> None:
+    """Drops an IKE_AUTH request whose identity is not a host name of ASCII letters, and says nothing."""
+    from reference_impl.wire.simple import IdiPayload
+
+    def look(engine: Any, sa: Any, message: Any) -> None:
+        found = message.get(IdiPayload)
+        if found is not None and (found.id_type != 2 or not found.data or not found.data.isascii() or 0 in found.data):
+            raise Silence
+
+    allow_silence(patch)
+    before_auth(patch, look)
+    silent_on_malformed_auth(patch)
+
+
+def _own_identity(patch: Patch, change: Any) -> None:
+    """We prove the identity `change(own, message)`."""
+    from reference_impl.ikev2 import ike_auth
+
+    def own_proof(original: Any, sa: Any, connection: Any, message: Any) -> Any:
+        return original(sa, replace(connection, local_id=change(connection.local_id, message)), message)
+
+    patch.wrap(ike_auth, "own_proof", own_proof)
+
+
+@mutant("terminates-fqdn", breaks="rfc7296/3.5/fqdn-no-terminator")
+def terminates_fqdn(patch: Patch) -> None:
+    """Sends the terminator of the C string with its host name."""
+    _own_identity(patch, lambda own, message: replace(own, data=own.data + b"\0"))
+
+
+@mutant("answers-as-somebody-else", breaks="rfc7296/1.2/id-corresponds-to-psk")
+def answers_as_somebody_else(patch: Patch) -> None:
+    """Proves its machine's name, not the identity that it is configured with."""
+    _own_identity(patch, lambda own, message: replace(own, data=b"localhost"))
+
+
+@mutant("echoes-requested-idr", breaks="rfc7296/1.2/idr-request-may-be-overridden")
+def echoes_requested_idr(patch: Patch) -> None:
+    """Takes on the identity that the initiator asks for."""
+    from reference_impl.ikev2 import selection
+    from reference_impl.wire.simple import IdrPayload
+
+    def change(own: Any, message: Any) -> Any:
+        wanted = message.get(IdrPayload)
+        return own if wanted is None else replace(own, id_type=wanted.id_type, data=wanted.data)
+
+    patch(selection, "local_id_matches", lambda connection, wanted: True)
+    _own_identity(patch, change)
+
+
+@mutant("refuses-requested-idr", breaks="rfc7296/1.2/idr-request-may-be-overridden")
+def refuses_requested_idr(patch: Patch) -> None:
+    """Refuses every request that asks for an identity."""
+    from reference_impl.ikev2 import selection
+
+    patch(selection, "local_id_matches", lambda connection, wanted: wanted is None)
+
+
+@mutant("echoes-reserved-of-id", breaks="rfc7296/3.5/reserved-sent-zero")
+def echoes_reserved_of_id(patch: Patch) -> None:
+    """Builds IDr in the buffer of IDi, reserved octets and all."""
+    from reference_impl.wire.simple import IdiPayload, IdrPayload
+
+    change_payload(
+        patch, lambda: IdrPayload, lambda item, message: replace(item, reserved2=message.get(IdiPayload).reserved2)
+    )
+
+
+# -- INITIAL_CONTACT --------------------------------------------------------------------------------------------------
+
+
+def _has_contact(message: Any) -> bool:
+    from reference_impl.wire.registries import NotifyType
+
+    return message.notify(NotifyType.INITIAL_CONTACT) is not None
+
+
+@mutant("initial-contact-refused", breaks="rfc7296/2.4/initial-contact-meaning")
+def initial_contact_refused(patch: Patch) -> None:
+    """Refuses INITIAL_CONTACT."""
+    refuse_if(patch, _has_contact)
+
+
+@mutant("initial-contact-ends-all", breaks="rfc7296/2.4/initial-contact-meaning")
+def initial_contact_ends_all(patch: Patch) -> None:
+    """Lets INITIAL_CONTACT end the IKE SAs of every identity."""
+    from reference_impl.ikev2 import contact
+
+    def others(engine: Any, sa: Any) -> list[Any]:
+        return [other for other in engine.sas.values() if other is not sa and other.authenticated]
+
+    patch(contact, "others", others)
+
+
+@mutant("initial-contact-before-proof", breaks="rfc7296/2.4/initial-contact-meaning")
+def initial_contact_before_proof(patch: Patch) -> None:
+    """Obeys INITIAL_CONTACT before it verifies AUTH."""
+    from reference_impl.ikev2 import closing
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.wire.simple import IdiPayload
+
+    def look(engine: Any, sa: Any, message: Any) -> None:
+        who = message.get(IdiPayload)
+        for other in list(engine.sas.values()) if _has_contact(message) and who else []:
+            if other.authenticated and other.remote_id and other.remote_id.data == who.data:
+                closing.close(engine, other, Reason.INITIAL_CONTACT, linger=False)
+
+    before_auth(patch, look)
+
+
+@mutant("initial-contact-half-done", breaks="rfc7296/2.4/initial-contact-deletes-others")
+def initial_contact_half_done(patch: Patch) -> None:
+    """Marks the IKE SA that INITIAL_CONTACT ends as dead, and goes on answering on it with errors."""
+    from reference_impl.ikev2 import contact, protected
+    from reference_impl.ikev2.errors import Refusal
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.wire.registries import NotifyType
+
+    dead: set[int] = set()
+
+    def replace_others(engine: Any, sa: Any, message: Any) -> None:
+        if _has_contact(message):
+            dead.update(other.ike_id for other in contact.others(engine, sa))
+
+    def handle(original: Any, engine: Any, sa: Any, message: Any) -> Any:
+        if sa.ike_id in dead:
+            raise Refusal(NotifyType.TEMPORARY_FAILURE, Reason.INITIAL_CONTACT, "mutant")
+        return original(engine, sa, message)
+
+    patch(contact, "replace_others", replace_others)
+    patch.wrap(protected, "handle", handle)
+
+
+@mutant("initial-contact-everywhere", breaks="rfc7296/2.4/initial-contact-in-first-auth")
+def initial_contact_everywhere(patch: Patch) -> None:
+    """As initiator, sends INITIAL_CONTACT in IKE_SA_INIT already."""
+    from reference_impl.ikev2 import sa_init
+    from reference_impl.wire.notify import NotifyPayload
+    from reference_impl.wire.registries import NotifyType
+
+    def vendor_payloads(original: Any, engine: Any) -> Any:
+        return [*original(engine), NotifyPayload(NotifyType.INITIAL_CONTACT)]
+
+    patch.wrap(sa_init, "vendor_payloads", vendor_payloads)
