@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.requirements.catalogue import Catalogue
@@ -28,7 +28,7 @@ def by_rfc(tests: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
     return dict(sorted(counts.items()))
 
 
-def table(tests: list[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
+def table(tests: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
     """The lines of the summary table, with the catalogue's coverage."""
     counts = by_rfc(tests)
     covered = {item for test in tests if test["verdict"] in ("pass", "fail") for item in test["requirements"]}
@@ -42,7 +42,7 @@ def table(tests: list[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
     return lines
 
 
-def headline(tests: list[Mapping[str, Any]]) -> str:
+def headline(tests: Sequence[Mapping[str, Any]]) -> str:
     """One sentence."""
     total = Counter(column(test) for test in tests)
     words = {

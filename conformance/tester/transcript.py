@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from reference_impl.wire.describe import describe, summary
+from reference_impl.wire.errors import EncodeError
 from reference_impl.wire.message import Message
 from reference_impl.wire.registries import OpenIntEnum
 
@@ -35,7 +37,7 @@ class Entry:
 
     def as_result(self) -> dict[str, Any]:
         """The entry in the form of results.json."""
-        return {
+        result = {
             "time": round(max(self.time, 0.0), 6),
             "direction": "to_dut" if self.outgoing else "from_dut",
             "src": endpoint(self.src),
@@ -46,6 +48,11 @@ class Entry:
             "tree": self._tree(),
             "note": self.note,
         }
+        if self.decrypted and self.message is not None:
+            # What `recorded` reads: the tree is for people and does not keep every octet.
+            with contextlib.suppress(EncodeError):
+                result["x-clear"] = self.message.to_bytes().hex()
+        return result
 
     def _tree(self) -> list[dict[str, Any]]:
         if self.message is None:

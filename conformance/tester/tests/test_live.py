@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from conformance.tester import misbehaviour as bad
 from conformance.tester.capture import write_capture
 from conformance.tester.expect import Accepted, Empty, Notify, Silence
+from conformance.tester.recorded import transcript
 from conformance.tester.tester import REFUSED_KE, Tester, refused_offer
 from conformance.tester.verdicts import Deviation, NotEstablished
 from reference_impl.wire.registries import ExchangeType, Group, NotifyType
@@ -138,6 +140,17 @@ def test_retransmission_is_answered_alike(live: Tester) -> None:
     answers = sa.answers_to(lambda: sa.send_raw(sent.datagrams[0]))
     assert first is not None
     assert [item.octets for item in answers] == [first.octets]
+
+
+def test_a_recorded_transcript_reads_back(live: Tester) -> None:
+    """What was sent and received, decrypted, comes back from the form of results.json."""
+    sa = live.establish()
+    sa.child.expect_ping()
+    sa.expect_silence(sa.draft(edit="corrupt-icv"))
+    back = transcript({"transcript": json.loads(json.dumps(live.transcript.as_result()))})
+    messages = [(entry.outgoing, entry.message) for entry in live.transcript.entries if entry.message is not None]
+    assert [(entry.outgoing, entry.message) for entry in back.entries if entry.message is not None] == messages
+    assert [entry.data for entry in back.entries] == [entry.data for entry in live.transcript.entries]
 
 
 def test_tshark_decrypts_the_capture(live: Tester, tmp_path: Path) -> None:

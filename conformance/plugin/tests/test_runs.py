@@ -1,0 +1,160 @@
+"""Whole runs of the plugin in processes of their own, against a reference gateway in another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from conformance.plugin.dut import free_ports
+from conformance.tester.tests.reference import profile_data, running, toml
+
+ROOT = Path(__file__).parents[3]
+SECTION = ["--requirement", "rfc7296:2.7"]
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The profile file of a running gateway."""
+    folder = tmp_path_factory.mktemp("dut")
+    with running(folder) as data:
+        file = folder / "dut.toml"
+        file.write_text(toml(data), encoding="utf-8")
+        yield file
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pytest", "conformance", "-p", "no:sugar", "-p", "no:cacheprovider", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    process = start(*arguments)
+    output, _ = process.communicate(timeout=100)
+    return process.returncode, output
+
+
+def results(out: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return data
+
+
+def test_a_run_writes_everything(profile: Path, tmp_path: Path) -> None:
+    code, output = run("--dut", str(profile), "--out", str(tmp_path), *SECTION)
+    assert code in (0, 1), output
+    assert "requirements judged" in output
+    data = results(tmp_path)
+    schema = json.loads((ROOT / "reports" / "schema" / "results.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(data)
+    assert not data["run"]["partial"]
+    assert data["run"]["x-sanity"]["first"]["ok"]
+    assert all(
+        test["id"].startswith("rfc7296/2.7") or "rfc7296/2.7" in str(test["requirements"]) for test in data["tests"]
+    )
+    assert "secret" not in json.dumps(data["run"])
+    tested = [test for test in data["tests"] if test["verdict"] == "pass"]
+    assert tested
+    assert all((tmp_path / test["capture"]).stat().st_size > 24 for test in tested)
+    assert {"index.html", "junit.xml"} <= {file.name for file in tmp_path.iterdir()}
+    assert not (tmp_path / ".parts").exists()
+
+
+def test_workers_write_the_same(profile: Path, tmp_path: Path) -> None:
+    code, output = run("--dut", str(profile), "--out", str(tmp_path / "one"), "--no-report", *SECTION)
+    more, other = run("--dut", str(profile), "--out", str(tmp_path / "two"), "--no-report", "-n", "2", *SECTION)
+    assert code == more, output + other
+    found = [[(test["id"], test["verdict"]) for test in results(tmp_path / name)["tests"]] for name in ("one", "two")]
+    assert found[0] == found[1]
+
+
+def test_baseline_decides_the_exit_code(profile: Path, tmp_path: Path) -> None:
+    arguments = ["--dut", str(profile), "--out", str(tmp_path / "a"), "--no-report", *SECTION]
+    run(*arguments)
+    accepted = tmp_path / "accepted.json"
+    data = results(tmp_path / "a")
+    accepted.write_text(json.dumps(data), encoding="utf-8")
+    code, output = run(*arguments, "--baseline", str(accepted))
+    assert (code, "0 differences" in output) == (0, True), output
+    data["tests"][0]["verdict"] = "inconclusive"
+    accepted.write_text(json.dumps(data), encoding="utf-8")
+    code, output = run(*arguments, "--baseline", str(accepted))
+    assert code == 1
+    assert f"{data['tests'][0]['id']}: inconclusive -> pass" in output
+
+
+def test_list_starts_nothing() -> None:
+    code, output = run("--list", *SECTION)
+    assert code == 0
+    assert "rfc7296/2.7/one-proposal  [" in output
+    assert "sanity" not in output
+    code, output = run("--list", "--requirement", "rfc9999")
+    assert code != 0
+    assert "no test case matches" in output
+
+
+def test_interrupted_run_keeps_its_results(profile: Path, tmp_path: Path) -> None:
+    process = start("--dut", str(profile), "--out", str(tmp_path), "--no-report", "-v")
+    deadline = time.monotonic() + 60
+    parts = tmp_path / ".parts" / "results-main.jsonl"
+    while not parts.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    data = results(tmp_path)
+    assert data["run"]["partial"]
+    assert "interrupted" in data["run"]["reason"]
+    assert 0 < len(data["tests"]) < data["run"]["planned"]
+    assert "PARTIAL" in output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dut.nmae": "x"}, "unknown key nmae"),
+        ({"dut.ike_port": "five hundred"}, "must be of type integer"),
+        ({"dut.address": "gateway.example"}, "is not an IP address"),
+        ({"dut.auth.psk.psk": {"env": "IKEPROOF_TEST_UNSET"}}, "IKEPROOF_TEST_UNSET is not set"),
+        ({"dut.auth.psk.psk": {"file": "missing.psk"}}, "missing.psk: No such file"),
+        ({"dut.proposals.ike": ["rot13-sha256"]}, "rot13"),
+        ({"dut.claims.telepathy": True}, "unknown key telepathy"),
+        ({"tester.address": "192.0.2.99"}, "not an address of this machine"),
+    ],
+)
+def test_bad_profiles(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    data = profile_data(*free_ports(2))
+    for place, value in change.items():
+        *path, last = place.split(".")
+        part = data
+        for name in path:
+            part = part[name]
+        part[last] = value
+    file = tmp_path / "bad.toml"
+    file.write_text(toml(data), encoding="utf-8")
+    code, output = run("--dut", str(file), "--out", str(tmp_path / "out"))
+    assert code == 2, output
+    assert message in output
+    assert "Traceback" not in output
+
+
+def test_wrong_use(tmp_path: Path, profile: Path) -> None:
+    code, output = run("--dut", "toaster", "--out", str(tmp_path))
+    assert (code, "peers: reference, strongswan-5.9" in output) == (2, True)
+    silent = toml(profile_data(*free_ports(2)))
+    (tmp_path / "silent.toml").write_text(silent, encoding="utf-8")
+    code, output = run("--dut", str(tmp_path / "silent.toml"), "--out", str(tmp_path / "out"))
+    assert (code, "does not answer IKE_SA_INIT" in output) == (2, True), output
+    code, output = run("--dut", str(profile), "--baseline", str(tmp_path / "none.json"))
+    assert (code, "none.json" in output) == (2, True), output
