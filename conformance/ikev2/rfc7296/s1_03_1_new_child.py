@@ -18,7 +18,7 @@ MAX_CHILDREN = 72
     "rfc7296/1.3.1/child-response-payloads",
     "rfc7296/3.3.1/later-spi-size",
     needs=("additional_child",),
-    mutants=["child-response-without-nonce"],
+    mutants=["response-without-nonce"],
 )
 def test_response_payloads(tester: Tester) -> None:
     """The response to a request for a new Child SA has SA, Nr, TSi and TSr, and no KE when the request had none."""
@@ -96,7 +96,7 @@ def test_parallel_children(tester: Tester) -> None:
     "rfc7296/3.9/nonce-not-reused",
     "rfc4303/2.1/spi-1-to-255-reserved",
     needs=("additional_child",),
-    mutants=["repeats-nonce", "short-nonce", "repeats-child-spi"],
+    mutants=["repeats-nonce", "short-nonce", "allocates-reserved-spi"],
 )
 def test_fresh_nonces_and_spis(tester: Tester) -> None:
     """Every CREATE_CHILD_SA response has a fresh nonce of sufficient size and a fresh SPI above the reserved ones."""
@@ -158,7 +158,7 @@ def test_transport_mode(tester: Tester) -> None:
     "rfc7296/3.10.1/unknown-status-ignored",
     "rfc7296/3.10/no-spi-protocol-ignored",
     needs=("additional_child",),
-    mutants=["unknown-notify-fails-child", "checks-notify-protocol"],
+    mutants=["unknown-notify-refused", "protocol-without-spi-refused"],
 )
 @pytest.mark.parametrize("kind", ["non-first-fragments", "unknown-status", "protocol-without-spi"])
 def test_notifies_do_not_refuse(tester: Tester, kind: str) -> None:
@@ -206,7 +206,7 @@ def test_limit_of_children(tester: Tester) -> None:
 @covers(
     "rfc7296/1.3.1/failed-child-keeps-ike",
     needs=("additional_child",),
-    mutants=["critical-child-request-closes-ike"],
+    mutants=["critical-closes-ike-sa"],
 )
 def test_critical_payload_refused(tester: Tester) -> None:
     """An unknown critical payload refuses the whole request for a Child SA, and the IKE SA goes on."""

@@ -16,7 +16,7 @@ UNKNOWN = Notify(NotifyType.CHILD_SA_NOT_FOUND)
     "rfc7296/2.9.2/responder-keeps-current-scope",
     "rfc7296/2.9.2/rekeyed-not-narrower",
     needs=("rekey_child",),
-    mutants=["child-rekey-keeps-spi", "rekey-narrows-selectors", "child-response-without-nonce"],
+    mutants=["child-rekey-keeps-spi", "rekey-narrows-selectors", "response-without-nonce"],
 )
 def test_response_payloads(tester: Tester) -> None:
     """The response has SA with a new SPI, Nr, and selectors that are not narrower than those in use."""

@@ -94,7 +94,7 @@ def test_ike_delete_request(tester: Tester) -> None:
     "rfc7296/1.4.1/ike-delete-closes-children",
     "rfc7296/2.8/delete-is-last-request",
     needs=(*IKE, "data_plane"),
-    mutants=["own-ike-delete-keeps-children"],
+    mutants=["ike-delete-keeps-children"],
 )
 def test_ike_is_gone(tester: Tester) -> None:
     """Once its Delete of the IKE SA is answered, the device neither answers on it nor takes ESP of its Child SAs."""
