@@ -148,8 +148,8 @@ def _integrity_with_aead(patch: Patch, answer: Callable[[Any], Any]) -> None:
     patch.wrap(proposal, "find_integ", find_integ)
 
 
-@mutant("answers-aead-with-integrity", breaks="rfc7296/3.3/aead-integrity-none")
-def answers_aead_with_integrity(patch: Patch) -> None:
+@mutant("answers-esp-aead-with-integrity", breaks="rfc7296/3.3/aead-integrity-none")
+def answers_esp_aead_with_integrity(patch: Patch) -> None:
     """Takes an integrity algorithm along with a combined-mode cipher."""
     _integrity_with_aead(patch, lambda offered: offered[:1])
 
@@ -160,8 +160,8 @@ def refuses_esp_integrity_none(patch: Patch) -> None:
     _integrity_with_aead(patch, lambda offered: None)
 
 
-@mutant("answers-number-one", breaks="rfc7296/3.3.1/accepted-number-matches")
-def answers_number_one(patch: Patch) -> None:
+@mutant("answers-esp-number-one", breaks="rfc7296/3.3.1/accepted-number-matches")
+def answers_esp_number_one(patch: Patch) -> None:
     """Numbers the accepted proposal 1, whichever it is."""
     from reference_impl.ikev2 import proposal
 

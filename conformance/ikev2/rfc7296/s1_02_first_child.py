@@ -135,7 +135,7 @@ def test_esn_required(tester: Tester) -> None:
         tester.expects(attempt.reply, Notify(NotifyType.NO_PROPOSAL_CHOSEN))
 
 
-@covers("rfc7296/3.3/aead-integrity-none", mutants=["answers-aead-with-integrity"])
+@covers("rfc7296/3.3/aead-integrity-none", mutants=["answers-esp-aead-with-integrity"])
 def test_aead_with_integrity(tester: Tester) -> None:
     """A combined-mode cipher is never accepted together with an integrity algorithm."""
     offer = Proposal(
@@ -164,7 +164,7 @@ def test_aead_with_integrity_none(tester: Tester) -> None:
 
 
 @covers(
-    "rfc7296/3.3.6/chooses-single-proposal", "rfc7296/3.3.1/accepted-number-matches", mutants=["answers-number-one"]
+    "rfc7296/3.3.6/chooses-single-proposal", "rfc7296/3.3.1/accepted-number-matches", mutants=["answers-esp-number-one"]
 )
 def test_ah_before_esp(tester: Tester) -> None:
     """Offered AH first and ESP second, the device answers with the protocol and number of the one that it takes."""
