@@ -296,8 +296,8 @@ def on_refusals(patch: Patch, change: Callable[[Any, Any, Any], None]) -> None:
     patch.wrap(protected, "refuse", refuse)
 
 
-@mutant("invalid-ke-little-endian", breaks="rfc7296/1.3/invalid-ke-data")
-def invalid_ke_little_endian(patch: Patch) -> None:
+@mutant("invalid-ke-octets-swapped", breaks="rfc7296/1.3/invalid-ke-data")
+def invalid_ke_octets_swapped(patch: Patch) -> None:
     """Writes the group in INVALID_KE_PAYLOAD in the wrong order of octets."""
     from reference_impl.wire.registries import NotifyType
 

@@ -168,7 +168,7 @@ def test_roles_change(tester: Tester) -> None:
     "rfc7296/1.3/other-group-rejected",
     "rfc7296/1.3/invalid-ke-data",
     needs=("rekey_ike",),
-    mutants=["invalid-ke-little-endian"],
+    mutants=["invalid-ke-octets-swapped"],
 )
 def test_other_group(tester: Tester) -> None:
     """A KE payload of another group than the selected one is answered by INVALID_KE_PAYLOAD with that group."""

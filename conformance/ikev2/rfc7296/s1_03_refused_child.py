@@ -39,7 +39,7 @@ def other_group(tester: Tester, sa: IkeSa, rekey: ChildSa | None = None) -> tupl
     "rfc7296/1.3/invalid-ke-data",
     "rfc7296/3.4/other-group-invalid-ke",
     needs=("additional_child", "pfs"),
-    mutants=["invalid-ke-little-endian", "other-group-as-no-proposal"],
+    mutants=["invalid-ke-octets-swapped", "other-group-as-no-proposal"],
 )
 def test_other_group(tester: Tester) -> None:
     """A device that selects another group than that of the KE payload answers INVALID_KE_PAYLOAD with its group."""
