@@ -289,8 +289,8 @@ def no_proposal_for_wrong_group(patch: Patch) -> None:
     _invalid_ke(patch, lambda data: (NotifyType.NO_PROPOSAL_CHOSEN, b""))
 
 
-@mutant("invalid-ke-little-endian", breaks="rfc7296/1.2/invalid-ke-names-group")
-def invalid_ke_little_endian(patch: Patch) -> None:
+@mutant("init-group-little-endian", breaks="rfc7296/1.2/invalid-ke-names-group")
+def init_group_little_endian(patch: Patch) -> None:
     """Names the group in INVALID_KE_PAYLOAD in little endian order."""
     _invalid_ke(patch, lambda data: (NotifyType.INVALID_KE_PAYLOAD, data[::-1]))
 

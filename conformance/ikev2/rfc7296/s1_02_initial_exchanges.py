@@ -56,7 +56,7 @@ def test_missing_payload(tester: Tester, which: str) -> None:
 @covers(
     "rfc7296/3.4/other-group-invalid-ke",
     "rfc7296/1.2/invalid-ke-names-group",
-    mutants=["no-proposal-for-wrong-group", "invalid-ke-little-endian"],
+    mutants=["no-proposal-for-wrong-group", "init-group-little-endian"],
 )
 def test_wrong_group(tester: Tester, guess: str) -> None:
     """A KE payload of another group than the proposal's is answered by INVALID_KE_PAYLOAD with the proposal's group."""
@@ -70,7 +70,7 @@ def test_wrong_group(tester: Tester, guess: str) -> None:
 @covers(
     "rfc7296/3.4/other-group-invalid-ke",
     "rfc7296/1.2/invalid-ke-names-group",
-    mutants=["no-proposal-for-wrong-group", "invalid-ke-little-endian"],
+    mutants=["no-proposal-for-wrong-group", "init-group-little-endian"],
 )
 def test_group_of_refused_proposal(tester: Tester) -> None:
     """The group in INVALID_KE_PAYLOAD is that of the acceptable proposal, not that of an unacceptable one."""
