@@ -474,7 +474,7 @@ def one_vendor_id_only(patch: Patch) -> None:
 
 @mutant("vendor-id-critical", breaks="rfc7296/3.12/vendor-not-critical")
 def vendor_id_critical(patch: Patch) -> None:
-    """Sends its Vendor ID with the critical bit."""
+    """Sends a Vendor ID with the critical bit."""
     from reference_impl.wire.simple import VendorPayload
 
-    change_response(patch, each(VendorPayload, lambda item: replace(item, critical=True)))
+    change_response(patch, lambda payloads: (*payloads, VendorPayload(b"a mutant", critical=True)))

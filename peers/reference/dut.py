@@ -37,6 +37,11 @@ SPEC = DutSpec(
         "aes128ctr-aesxcbc-prfaesxcbc-modp3072",
         "aes192-sha384-modp4096",
         "aes128-sha1-modp2048",
+        "aes256gcm16-prfsha512-x448",
+        "aes128-sha256-ecp224bp",
+        "aes128-sha256-ecp256bp",
+        "aes256-sha384-ecp384bp",
+        "aes256-sha512-ecp512bp",
     ),
     child=(
         "aes128gcm16",

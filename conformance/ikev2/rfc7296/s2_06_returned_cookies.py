@@ -15,7 +15,7 @@ MANY = 30
 @covers(
     "rfc7296/2.6/cookie-retry",
     role="initiator",
-    mutants=["cookie-goes-last", "new-nonce-with-cookie"],
+    mutants=["initiator-ignores-cookie", "cookie-goes-last", "new-nonce-with-cookie"],
 )
 def test_cookie_first_rest_unchanged(tester: Tester, octets: int) -> None:
     """The retry has the cookie as first payload and all other payloads unchanged, and the SA comes about."""
