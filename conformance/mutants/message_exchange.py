@@ -50,7 +50,7 @@ def unknown_spi_reply(patch: Patch, answers: Callable[[Any], bool], notify: str 
     from reference_impl.ikev2 import receive
     from reference_impl.wire.registries import NotifyType
 
-    def on_unknown_spi(engine: Any, header: Any, path: Any) -> None:
+    def on_unknown_spi(engine: Any, header: Any, data: bytes, path: Any) -> None:
         if answers(header):
             engine.reply_in_clear(header, NotifyType[notify], path)
 
@@ -378,6 +378,19 @@ def refusals(patch: Patch, change: Callable[[Any], Any]) -> None:
 def drops_malformed_requests(patch: Patch) -> None:
     """Does not answer authentic requests that it cannot read or that lack a payload."""
     refusals(patch, lambda refusal: None)
+
+
+@mutant("drops-requests-with-duplicates", breaks="rfc7296/2.21.3/error-requests-answered")
+def drops_requests_with_duplicates(patch: Patch) -> None:
+    """Does not answer a request that has an SA, nonce or TSi payload twice."""
+    from reference_impl.ikev2 import protected
+
+    def process(original: Any, engine: Any, sa: Any, header: Any, opened: Any, path: Any) -> None:
+        names = [type(item).__name__ for item in protected.parse(opened).payloads]
+        if all(names.count(name) < 2 for name in ("SaPayload", "NoncePayload", "TsiPayload")):
+            original(engine, sa, header, opened, path)
+
+    patch.wrap(protected, "process", process)
 
 
 @mutant("malformed-answered-by-no-proposal-chosen", breaks="rfc7296/3.10.1/invalid-syntax-for-others")

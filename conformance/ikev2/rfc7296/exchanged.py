@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conformance.tester import IkeSa, Inconclusive, Received, Tester
-from conformance.tester.draft import Editing
+from conformance.tester.draft import Draft, Editing
 from reference_impl.wire.header import HEADER_SIZE, Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.registries import ExchangeType, NotifyType
@@ -67,6 +67,15 @@ def last_received(sa: IkeSa) -> Received:
 def last_header(sa: IkeSa) -> Header:
     """The IKE header of the last response."""
     return Header.parse(last_received(sa).octets)
+
+
+def everything_for(tester: Tester, draft: Draft) -> list[Received]:
+    """All that came to the test's port for `draft` until the fence was answered, marked as a response or not."""
+    mark = tester.mark()
+    tester.send(draft)
+    tester.fence()
+    tester.drain(tester.profile.timing.fence_grace)
+    return [item for item in tester.since(mark) if item.datagram.port is tester.port]
 
 
 def init_or_silence(tester: Tester, edit: Editing) -> Message | None:

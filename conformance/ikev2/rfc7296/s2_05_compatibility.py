@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.ikev2.rfc7296.exchanged import answers, init_or_silence
+from conformance.ikev2.rfc7296.exchanged import answers, everything_for, init_or_silence
 from conformance.tester import (
     Deleted,
     Draft,
@@ -33,11 +33,11 @@ UNKNOWN_TYPES = [1, 127, 200]
 
 
 def insert(position: str, number: int = 200, *, critical: bool = False) -> Edit:
-    """An unknown payload at the front, between the others, at the end, or at all three places."""
+    """An unknown payload at the front, after the first one, at the end, or at all three places."""
 
     def edit(draft: Draft) -> None:
         size = len(draft.payloads)
-        places = {"first": [0], "between": [size // 2], "last": [size], "everywhere": [size, size // 2, 0]}
+        places = {"first": [0], "between": [1], "last": [size], "everywhere": [size, 1, 0]}
         for place in places[position]:
             draft.payloads.insert(place, UnknownPayload(PayloadType(number), b"ikeproof", critical=critical))
 
@@ -260,7 +260,7 @@ def test_higher_major_answer(tester: Tester) -> None:
     """INVALID_MAJOR_VERSION comes in a response of version 2 with SPIs, Message ID and exchange type of the request."""
     draft = tester.draft(ExchangeType.IKE_SA_INIT, message_id=0, edit=bad.major_version(3))
     draft.payloads.append(NoncePayload(bytes(32)))
-    found = [item for item in tester.answers_to(draft) if item.kind == Kind.IKE and item.message is not None]
+    found = [item for item in everything_for(tester, draft) if item.kind == Kind.IKE and item.message is not None]
     for item in found:
         judge_major_version_answer(tester, item, draft)
 

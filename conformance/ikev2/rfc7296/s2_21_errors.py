@@ -127,7 +127,7 @@ def test_create_child_without_payload(tester: Tester, which: str) -> None:
     tester.expects(exchange.reply, ErrorNotify())
 
 
-@covers("rfc7296/2.21.3/error-requests-answered", mutants=["drops-malformed-requests"])
+@covers("rfc7296/2.21.3/error-requests-answered", mutants=["drops-requests-with-duplicates"])
 @pytest.mark.parametrize("which", ["SA", "Ni", "TSi"])
 def test_create_child_with_payload_twice(tester: Tester, which: str) -> None:
     """A CREATE_CHILD_SA request with a payload twice is answered, by an error or by acceptance of what it says."""

@@ -141,7 +141,7 @@ def test_length_wrong(tester: Tester, edit: Edit) -> None:
 
 
 @covers("rfc7296/3.1/length-covers-message", mutants=["accepts-truncated-datagrams"])
-@pytest.mark.parametrize("octets", [1, 4, 20])
+@pytest.mark.parametrize("octets", [1, 4])
 def test_truncated_datagram(tester: Tester, octets: int) -> None:
     """An IKE_SA_INIT request whose last octets are missing makes no IKE SA."""
     tester.expects(init_or_silence(tester, bad.truncate(octets)), {Silence(), ErrorNotify()})
