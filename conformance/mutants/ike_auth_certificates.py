@@ -153,6 +153,12 @@ def identity_need_not_match(patch: Patch) -> None:
 @mutant("identity-matches-prefix", breaks="rfc7296/2.21.2/auth-failure-notified")
 def identity_matches_prefix(patch: Patch) -> None:
     """Compares the identity over the length of the certificate's name, or to the first null octet."""
+    from reference_impl.wire.simple import IdiPayload
+
+    def parse(original: Any, body: bytes, **options: Any) -> Any:
+        return original(body, **{**options, "strict": False})
+
+    patch.wrap(IdiPayload, "parse_body", parse)
     _loose_identity(patch, lambda name, identity: identity.startswith(name))
 
 

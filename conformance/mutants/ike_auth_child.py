@@ -176,10 +176,12 @@ def answers_esp_number_one(patch: Patch) -> None:
 def accepts_any_spi_size(patch: Patch) -> None:
     """Takes the first four octets of an SPI of any size, filled up."""
     from reference_impl.ikev2 import proposal
+    from reference_impl.wire import sa as wire
 
     def choose_esp(original: Any, offered: Any, *args: Any, **options: Any) -> Any:
         return original([replace(item, spi=(item.spi + b"\1\2\3\4")[:4]) for item in offered], *args, **options)
 
+    patch(wire, "_SPI_SIZES", {})
     patch.wrap(proposal, "choose_esp", choose_esp)
 
 
@@ -199,10 +201,10 @@ def transport_not_echoed(patch: Patch) -> None:
     """Makes a Child SA in transport mode, and does not say so."""
     from reference_impl.ikev2 import child_answer
 
-    def change(sa: Any, message: Any, payloads: list[Any]) -> list[Any]:
-        return [item for item in payloads if item != child_answer.TRANSPORT]
+    def response_payloads(original: Any, *args: Any) -> Any:
+        return [item for item in original(*args) if item != child_answer.TRANSPORT]
 
-    change_answer(patch, change)
+    patch.wrap(child_answer, "response_payloads", response_payloads)
 
 
 @mutant("transport-declined-is-error", breaks="rfc7296/1.3.1/transport-declined-is-tunnel")
