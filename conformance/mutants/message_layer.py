@@ -139,12 +139,6 @@ def rejects_higher_minor(patch: Patch) -> None:
     received_messages(patch, lambda data: None if data[VERSION_OCTET] & 0x0F else data)
 
 
-@mutant("ignores-length-field", breaks="rfc7296/3.1/length-covers-message")
-def ignores_length_field(patch: Patch) -> None:
-    """Takes the size of the datagram for the length of the message."""
-    received_messages(patch, lambda data: data[:LENGTH_OCTET] + len(data).to_bytes(4, "big") + data[LENGTH_OCTET + 4 :])
-
-
 @mutant("accepts-truncated-datagrams", breaks="rfc7296/3.1/length-covers-message")
 def accepts_truncated_datagrams(patch: Patch) -> None:
     """Reads on in an old buffer where a datagram is shorter than its Length field says."""
@@ -212,18 +206,6 @@ def silent_about_higher_major(patch: Patch) -> None:
     from reference_impl.ikev2 import receive
 
     patch(receive, "on_other_version", lambda engine, header, path: None)
-
-
-@mutant("answers-higher-major-responses", breaks="rfc7296/3.1/no-response-to-response")
-def answers_higher_major_responses(patch: Patch) -> None:
-    """Sends INVALID_MAJOR_VERSION also for messages that are marked as responses."""
-    from reference_impl.ikev2 import receive
-    from reference_impl.wire.registries import NotifyType
-
-    def on_other_version(engine: Any, header: Any, path: Any) -> None:
-        engine.reply_in_clear(header, NotifyType.INVALID_MAJOR_VERSION, path)
-
-    patch(receive, "on_other_version", on_other_version)
 
 
 def clear_replies(patch: Patch, kind: str, change: Callable[[bytes], bytes]) -> None:

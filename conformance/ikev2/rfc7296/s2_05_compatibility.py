@@ -291,13 +291,6 @@ def test_higher_major_on_ike_sa(tester: Tester) -> None:
     tester.expects(sa.request(payloads=[delete]), Deleted(ProtocolId.ESP))
 
 
-@covers("rfc7296/3.1/no-response-to-response", mutants=["answers-higher-major-responses"])
-def test_higher_major_response(tester: Tester) -> None:
-    """A response of a higher major version is not answered, not even by INVALID_MAJOR_VERSION."""
-    edit = [bad.major_version(3), bad.flip_response_flag()]
-    tester.expects(init_or_silence(tester, edit), Silence())
-
-
 @covers("rfc7296/2.5/responds-in-same-major", mutants=["accepts-lower-major"])
 @pytest.mark.parametrize("major", [0, 1])
 def test_lower_major_in_init(tester: Tester, major: int) -> None:

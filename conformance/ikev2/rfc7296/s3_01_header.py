@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.ikev2.rfc7296.exchanged import answers, init_or_silence, last_header, last_received
-from conformance.tester import Edit, ErrorNotify, NoError, Silence, Tester, covers
+from conformance.tester import ErrorNotify, NoError, Silence, Tester, covers
 from conformance.tester import misbehaviour as bad
 from reference_impl.wire.header import Flags
 from reference_impl.wire.registries import PayloadType
@@ -117,7 +117,9 @@ def test_init_with_response_flag(tester: Tester) -> None:
 def test_unexpected_response(tester: Tester) -> None:
     """A protected message that is marked as a response, to a request that was never sent, is not answered."""
     sa = tester.establish()
-    sa.expect_silence(sa.draft(response=True, message_id=0))
+    for item in tester.answers_to(lambda: sa.send(sa.draft(response=True, message_id=0))):
+        # The device may well end the IKE SA of a peer that sends such things.
+        tester.check(not item.is_response, "no answer", item.text())
 
 
 @covers("rfc7296/3.1/no-response-to-response", mutants=["answers-unknown-spi-responses"])
@@ -127,17 +129,6 @@ def test_reflected_response(tester: Tester) -> None:
     sa.liveness()
     octets = last_received(sa).octets
     sa.expect_silence(lambda: sa.send_raw(octets, note="the device's own response"))
-
-
-@covers("rfc7296/3.1/length-covers-message", mutants=["ignores-length-field"])
-@pytest.mark.parametrize(
-    "edit",
-    [bad.header_length_zero(), bad.header_length(27), bad.header_length_longer(4), bad.header_length(0xFFFFFFFF)],
-    ids=["zero", "less-than-header", "longer", "largest"],
-)
-def test_length_wrong(tester: Tester, edit: Edit) -> None:
-    """An IKE_SA_INIT request whose Length field cannot be true makes no IKE SA."""
-    tester.expects(init_or_silence(tester, edit), {Silence(), ErrorNotify()})
 
 
 @covers("rfc7296/3.1/length-covers-message", mutants=["accepts-truncated-datagrams"])

@@ -14,8 +14,8 @@ from reference_impl.crypto.suite import parse_ike
 from reference_impl.wire.encrypted import SkPayload
 from reference_impl.wire.header import HEADER_SIZE
 from reference_impl.wire.notify import DeletePayload, NotifyPayload
+from reference_impl.wire.raw import UnknownPayload
 from reference_impl.wire.registries import Encr, ExchangeType, NotifyType, PayloadType, ProtocolId
-from reference_impl.wire.simple import VendorPayload
 
 FLAGS_OCTET = 19
 GENERIC_FLAGS_OCTET = 29
@@ -211,12 +211,17 @@ def test_encrypted_is_last(tester: Tester) -> None:
         tester.check(not received.malformed, "a message that ends with its Encrypted payload", received.malformed)
 
 
-@covers("rfc7296/3.1/sk-contents-parsed", mutants=["wants-encrypted-payload-alone"])
+@covers(
+    "rfc7296/2.5/undefined-payloads-skipped",
+    "rfc7296/3.1/sk-contents-parsed",
+    mutants=["wants-encrypted-payload-alone"],
+)
 def test_clear_payload_before(tester: Tester) -> None:
-    """A payload in the clear before the Encrypted one, covered by the checksum, does not hinder what is inside."""
+    """An unknown payload in the clear before the Encrypted one is skipped, and what is inside is carried out."""
     sa = tester.establish()
     delete = DeletePayload(ProtocolId.ESP, 4, (sa.child.spi_in,))
-    reply = sa.request(payloads=[delete], edit=bad.clear_payload_before(VendorPayload(b"ikeproof outside")))
+    outside = UnknownPayload(PayloadType(200), b"ikeproof")
+    reply = sa.request(payloads=[delete], edit=bad.clear_payload_before(outside))
     tester.expects(reply, Deleted(ProtocolId.ESP))
 
 
