@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.tester import IkeSa, Inconclusive, Received, Tester
 from conformance.tester.draft import Draft, Editing
+from reference_impl.wire.base import Payload
 from reference_impl.wire.header import HEADER_SIZE, Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.registries import ExchangeType, NotifyType
@@ -67,6 +69,14 @@ def last_received(sa: IkeSa) -> Received:
 def last_header(sa: IkeSa) -> Header:
     """The IKE header of the last response."""
     return Header.parse(last_received(sa).octets)
+
+
+def still_answers(sa: IkeSa, payloads: Sequence[Payload] = ()) -> Message:
+    """The answer to a further request; Inconclusive when the device gave the IKE SA up, where that is its right."""
+    reply = sa.await_reply(sa.send_request(payloads=payloads))
+    if reply is None:
+        raise Inconclusive("the device does not answer on this IKE SA any more")
+    return reply
 
 
 def everything_for(tester: Tester, draft: Draft) -> list[Received]:
