@@ -227,24 +227,29 @@ def expect_retry(tester: Tester, peer: DutInitiator, kind: NotifyType, data: byt
     """Answer the device's IKE_SA_INIT request by this notification; its next request, which is due at once."""
     peer.reply([NotifyPayload(kind, data)])
     try:
-        return peer.receive_ike_sa_init(tester.profile.timing.answer)
+        return peer.receive_ike_sa_init(tester.profile.timing.retransmit_first + tester.profile.timing.answer)
     except Inconclusive:
         tester.fail("a changed IKE_SA_INIT request", "none", requirement)
 
 
-def goes_on(tester: Tester, act: Callable[[], object]) -> Received | None:
-    """The IKE_AUTH request that the device sends after `act`, or None when it has answered a fence instead."""
-    for item in tester.answers_to(act):
-        if item.is_request and item.header is not None and item.header.exchange == ExchangeType.IKE_AUTH:
-            return item
-    return None
+def expect_continued(peer: DutInitiator, requirement: str | None = None, **options: Any) -> None:
+    """Answer IKE_SA_INIT (keywords of `answer_init`), and fail unless the device goes on to IKE_AUTH."""
+    peer.answer_init(**options)
+    try:
+        peer.receive_auth()
+    except Inconclusive:
+        peer.tester.fail("the device goes on to IKE_AUTH", "nothing", requirement)
+
+
+def is_auth_request(item: Received) -> bool:
+    """Whether the device has gone on to IKE_AUTH."""
+    return item.is_request and item.header is not None and item.header.exchange == ExchangeType.IKE_AUTH
 
 
 def expect_not_continued(tester: Tester, act: Callable[[], object], requirement: str | None = None) -> None:
     """Fail when the device takes the answer that `act` sends and goes on to IKE_AUTH."""
-    found = goes_on(tester, act)
-    if found is not None:
-        tester.fail("the device does not go on to IKE_AUTH", found.text(), requirement)
+    found = [item.text() for item in tester.answers_to(act) if is_auth_request(item)]
+    tester.check(not found, "the device does not go on to IKE_AUTH", ", ".join(found), requirement)
 
 
 def offer_of(message: Message) -> SaPayload:

@@ -195,22 +195,6 @@ def takes_ke_of_any_group(patch: Patch) -> None:
     patch.wrap(sa_init_request, "accept", accept)
 
 
-@mutant("gives-up-on-bad-value", breaks="rfc6989/2.5/init-goes-on-waiting")
-def gives_up_on_bad_value(patch: Patch) -> None:
-    """Ends the attempt for good when the responder's public value is bad."""
-    from reference_impl.ikev2 import sa_init_request
-    from reference_impl.ikev2.errors import BadResponse
-    from reference_impl.ikev2.events import Reason
-
-    def accept(original: Any, *arguments: Any) -> None:
-        try:
-            original(*arguments)
-        except BadResponse as bad:
-            raise BadResponse(bad.reason, bad.detail, fatal=bad.fatal or bad.reason == Reason.KE_VALUE) from bad
-
-    patch.wrap(sa_init_request, "accept", accept)
-
-
 # -- errors ------------------------------------------------------------------------------------------------------
 
 

@@ -392,6 +392,7 @@ def accepts_any_modp_value(patch: Patch) -> None:
 @mutant("accepts-any-curve-point", breaks="rfc6989/2.3/point-on-curve")
 def accepts_any_curve_point(patch: Patch) -> None:
     """Calculates with public values that are no points of the curve."""
+    from reference_impl.crypto.brainpool224 import Brainpool224Exchange
     from reference_impl.crypto.curves import EcpExchange
     from reference_impl.crypto.errors import InvalidPublicValue
 
@@ -399,9 +400,10 @@ def accepts_any_curve_point(patch: Patch) -> None:
         try:
             return bytes(original(self, peer))
         except InvalidPublicValue:
-            return bytes(self._size // 2)
+            return bytes(len(self.public) // 2)
 
-    patch.wrap(EcpExchange, "shared", shared)
+    for kind in (EcpExchange, Brainpool224Exchange):
+        patch.wrap(kind, "shared", shared)
 
 
 @mutant("refuses-top-bit", breaks="rfc8031/3.2/top-bit-masked")
@@ -414,7 +416,8 @@ def refuses_top_bit(patch: Patch) -> None:
 def refuses_non_canonical(patch: Patch) -> None:
     """Refuses Curve25519 and Curve448 public values that are not reduced."""
     primes = {32: 2**255 - 19, 56: 2**448 - 2**224 - 1}
-    _xdh(patch, lambda peer: (int.from_bytes(peer, "little") & ~(1 << 255)) >= primes[len(peer)])
+    bits = {32: 255, 56: 448}
+    _xdh(patch, lambda peer: int.from_bytes(peer, "little") % (1 << bits[len(peer)]) >= primes[len(peer)])
 
 
 def _xdh(patch: Patch, wrong: Any) -> None:

@@ -95,6 +95,7 @@ class DutInitiator:
         self.nonce_r = b""
         self.suite: IkeSuite | None = None
         self._keys: kdf.IkeKeys | None = None
+        self._last_reply = b""
 
     # -- IKE_SA_INIT --------------------------------------------------------------------------------------------
 
@@ -145,7 +146,23 @@ class DutInitiator:
         )
         apply_edits(draft, edit)
         datagram = self.received.datagram
-        return self.tester.send(draft, port=datagram.port, to=datagram.source, note=note)
+        self._last_reply = self.tester.send(draft, port=datagram.port, to=datagram.source, note=note)
+        return self._last_reply
+
+    def _wait(self, wanted: Callable[[Received], bool], limit: float) -> Received | None:
+        """As the tester's `wait`; a retransmitted IKE_SA_INIT request gets the last answer again meanwhile."""
+        end = time.monotonic() + limit
+
+        def either(item: Received) -> bool:
+            return wanted(item) or (bool(self.requests) and item.octets == self.received.octets)
+
+        while True:
+            item = self.tester.wait(either, max(0.0, end - time.monotonic()))
+            if item is None or wanted(item):
+                return item
+            if self._last_reply:
+                note = "once more: the request was retransmitted"
+                self.tester.send(self._last_reply, port=item.datagram.port, to=item.datagram.source, note=note)
 
     def demand_cookie(self, cookie: bytes = b"ikeproof-cookie", *, edit: Editing = None) -> Message:
         """Answer with COOKIE; the device's next IKE_SA_INIT request."""
@@ -271,7 +288,7 @@ class DutInitiator:
     def receive_auth(self, timeout: float | None = None) -> Message:
         """The device's IKE_AUTH request, decrypted. Raises Inconclusive when none comes."""
         sa = self._sa()
-        received = sa.request_or_none(ExchangeType.IKE_AUTH, timeout)
+        received = sa.request_or_none(ExchangeType.IKE_AUTH, timeout, wait=self._wait)
         if received is None or received.message is None:
             raise Inconclusive("the device sent no IKE_AUTH request in time")
         self.auth_received, self.auth_request = received, received.message

@@ -325,9 +325,14 @@ class IkeSa:
         return received
 
     def request_or_none(
-        self, exchange: ExchangeType | None = None, timeout: float | None = None, *, fresh: bool = True
+        self,
+        exchange: ExchangeType | None = None,
+        timeout: float | None = None,
+        *,
+        fresh: bool = True,
+        wait: Callable[[Callable[[Received], bool], float], Received | None] | None = None,
     ) -> Received | None:
-        """As `receive_request`, but None when none comes in time."""
+        """As `receive_request`, but None when none comes in time. `wait`: instead of the tester's."""
 
         def wanted(item: Received) -> bool:
             return (
@@ -341,7 +346,7 @@ class IkeSa:
 
         with self.manual():
             limit = self.tester.profile.timing.trigger if timeout is None else timeout
-            return self.tester.wait(wanted, limit)
+            return (wait or self.tester.wait)(wanted, limit)
 
     def answer(
         self,

@@ -67,7 +67,7 @@ SPEC = DutSpec(
         "trigger_liveness": False,
         "short_lifetimes": False,
     },
-    timing={"answer": 2.0, "retransmit_first": 1.0, "trigger": 3.0},
+    timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.0, "trigger": 3.0},
 )
 _SETTINGS = """charon {{
     dos_protection = {dos}

@@ -17,10 +17,15 @@ def accepted(tester: Tester, **overrides: object) -> InitExchange:
 def test_init_retransmitted(tester: Tester) -> None:
     """A retransmitted IKE_SA_INIT request of a half-open IKE SA gets the same response, octet for octet."""
     init = accepted(tester)
-    again = [item for item in tester.answers_to(lambda: tester.send(init.request)) if item.is_response]
-    tester.check(bool(again), "an answer to the retransmission", "no answer")
-    same = init.received is not None and again[0].octets == init.received.octets
-    tester.check(same, "the octets of the first response", f"other octets: {again[0].text()}")
+    again = None
+    for _ in range(2):  # as the device may still be at work with the first one
+        if again is None:
+            tester.send(init.request)
+            again = tester.wait(lambda item: item.is_response and item.octets[:8] == init.spi_i)
+    if again is None:
+        tester.fail("an answer to the retransmission", "no answer")
+    same = init.received is not None and again.octets == init.received.octets
+    tester.check(same, "the octets of the first response", f"other octets: {again.text()}")
 
 
 @covers("rfc7296/2.1/new-init-gets-fresh-response", mutants=["init-found-by-spi"])
@@ -59,5 +64,9 @@ def test_one_response(tester: Tester) -> None:
     """One IKE_SA_INIT request gets one response."""
     draft = accepted(tester).draft
     draft.spi_i = bytes([draft.spi_i[0] ^ 0x80 | 1]) + draft.spi_i[1:]
-    answers = [item.text() for item in tester.answers_to(draft) if item.is_response]
+    start = tester.mark()
+    tester.send(draft)
+    tester.wait(lambda item: item.is_response and item.octets[:8] == draft.spi_i)
+    tester.answers_to(lambda: None)
+    answers = [item.text() for item in tester.since(start) if item.is_response and item.octets[:8] == draft.spi_i]
     tester.check(len(answers) == 1, "one response", f"{len(answers)}: {', '.join(answers)}")

@@ -15,10 +15,11 @@ def retry(tester: Tester, init: InitExchange, cookie: bytes) -> Message | None:
     """The answer to the request of `init`, sent again with this cookie as first payload."""
     draft = init.draft
     draft.payloads.insert(0, NotifyPayload(NotifyType.COOKIE, cookie))
-    try:
-        return tester.answer_or_silence(draft)
-    finally:
-        del draft.payloads[0]
+    start = tester.mark()
+    tester.send(draft)
+    del draft.payloads[0]
+    received = tester.wait(lambda item: item.is_response and item.octets[:8] == draft.spi_i, since=start)
+    return received.message if received else None
 
 
 @covers("rfc7296/2.6/cookie-under-load", needs=("cookies",), mutants=["never-demands-cookies"])

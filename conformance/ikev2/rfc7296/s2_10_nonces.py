@@ -7,7 +7,7 @@ from conformance.tester import Inconclusive, Tester, covers
 from reference_impl.crypto.prf import prf
 from reference_impl.crypto.suite import IkeSuite
 from reference_impl.wire.message import Message
-from reference_impl.wire.registries import Prf, TransformType
+from reference_impl.wire.registries import NotifyType, Prf, TransformType
 from reference_impl.wire.simple import NoncePayload
 
 RUNS = 6
@@ -92,7 +92,10 @@ def test_initiator_nonce_size(tester: Tester) -> None:
 @covers("rfc7296/2.10/nonce-random", role="initiator", mutants=["nonce-constant"])
 def test_initiator_nonce_fresh(tester: Tester) -> None:
     """The initiator's nonces of two set-ups differ."""
-    first, second = tester.await_initiation().request, tester.await_initiation().request
+    peer = tester.await_initiation()
+    first = peer.request
+    peer.refuse_init(NotifyType.NO_PROPOSAL_CHOSEN)
+    second = tester.await_initiation().request
     if first.spi_i == second.spi_i:
         raise Inconclusive("the device did not initiate a second time")
     tester.check(nonce_of(first) != nonce_of(second), "another nonce", "the same nonce twice")
