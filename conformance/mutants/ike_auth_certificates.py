@@ -343,12 +343,6 @@ def _verifies(key: Any, signature: bytes, octets: bytes) -> bool:
     return False
 
 
-@mutant("ignores-identifier-length", breaks="rfc7427/3/identifier-length-octet")
-def ignores_identifier_length(patch: Patch) -> None:
-    """Finds the end of the AlgorithmIdentifier by its own DER length."""
-    _verify_first(patch, lambda key, data, octets: len(data) > 2 and _verifies(key, data[3 + data[2] :], octets))
-
-
 @mutant("ignores-identifier", breaks="rfc7427/3/identifier-before-signature")
 def ignores_identifier(patch: Patch) -> None:
     """Tries every algorithm that fits the key, whatever the AlgorithmIdentifier says."""

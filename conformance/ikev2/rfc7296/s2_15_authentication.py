@@ -297,6 +297,7 @@ def test_initiator_proof(tester: Tester) -> None:
     peer.answer_init()
     peer.receive_auth()
     peer.verify_auth()
+    peer.answer_auth()
 
 
 @covers(
@@ -312,6 +313,7 @@ def test_initiator_proves_latest_request(tester: Tester) -> None:
     peer.answer_init()
     peer.receive_auth()
     peer.verify_auth()
+    peer.answer_auth()
 
 
 @covers("rfc7296/1.2/verifies-auth", mutants=["initiator-accepts-any-auth"], role="initiator", needs=("initiator",))
