@@ -173,7 +173,7 @@ class EngineConfig:
     keepalive: float = 20.0
     window_size: int = 1
     fragment_limit: int = 64
-    fragment_octets: int = 256 * 1024
+    fragment_octets: int = 64 * 1024
     fragment_timeout: float = 15.0
     message_limit: int = 64 * 1024
     event_limit: int = 10_000

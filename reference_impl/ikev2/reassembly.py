@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.wire.header import Header
 
 from . import messages
+from . import closing
 from .events import Reason
 from .fragments import FragmentVerdict, Reassembly
 from .messages import Path
@@ -38,14 +39,19 @@ def collect(engine: Engine, sa: IkeSa, header: Header, opened: Opened, path: Pat
         return None
     store.add(opened.fragment, opened.total, opened.inner_first, opened.inner)
     if store.octets > engine.config.fragment_octets:
-        drop(engine, sa, key)
-        engine.reject(Reason.FRAGMENT_LIMIT, f"{store.octets} octets", path, sa)
+        on_excess(engine, sa, f"{store.octets} octets", path)
         return None
     if not store.complete:
         keep(engine, sa, key, store, path)
         return None
     drop(engine, sa, key)
     return replace(opened, inner_first=store.first, inner=store.content(), fragment=0, total=0)
+
+
+def on_excess(engine: Engine, sa: IkeSa, detail: str, path: Path) -> None:
+    """An attack or a broken peer: the connection is dropped, and all fragments with it (section 5)."""
+    engine.reject(Reason.FRAGMENT_LIMIT, detail, path, sa)
+    closing.close(engine, sa, Reason.FRAGMENT_LIMIT, detail, linger=False)
 
 
 def keep(engine: Engine, sa: IkeSa, key: tuple[bool, int], store: Reassembly, path: Path) -> None:
