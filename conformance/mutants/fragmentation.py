@@ -413,10 +413,21 @@ def mixes_fragment_sets(patch: Patch) -> None:
     _judging(patch, judge)
 
 
+def _parsing_any_numbers(patch: Patch) -> None:
+    from reference_impl.wire.encrypted import SkfPayload
+
+    def parse_body(original: Any, body: bytes, **options: Any) -> Any:
+        return original(body, **{**options, "strict": False})
+
+    patch.wrap(SkfPayload, "parse_body", parse_body)
+
+
 @mutant("stores-invalid-fragment-numbers", breaks="rfc7383/2.6/invalid-fragment-discarded")
 def stores_invalid_fragment_numbers(patch: Patch) -> None:
     """Stores a fragment whatever its number, in the next place that is free."""
     from reference_impl.ikev2.fragments import Reassembly
+
+    _parsing_any_numbers(patch)
 
     def add(original: Any, self: Any, number: int, total: int, first: int, data: bytes) -> None:
         if not 0 < number <= total:
@@ -434,6 +445,8 @@ def refuses_invalid_fragment_numbers(patch: Patch) -> None:
     from reference_impl.ikev2 import protected
     from reference_impl.ikev2.errors import invalid_syntax
     from reference_impl.ikev2.events import Reason
+
+    _parsing_any_numbers(patch)
 
     def on_request(original: Any, engine: Any, sa: Any, header: Any, opened: Any, path: Any) -> None:
         numbers = getattr(opened, "fragment", 0), getattr(opened, "total", 0)

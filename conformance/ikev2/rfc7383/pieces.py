@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from conformance.tester import Draft, IkeSa, Inconclusive, Received, Sent, Tester
 from reference_impl.wire.encrypted import SkfPayload
@@ -19,6 +21,7 @@ UNKNOWN_STATUS = NotifyType(40_977)
 UNKNOWN_PAYLOAD = 201
 UDP_AND_IPV4 = 28
 MARKER = 4
+MANY_SELECTORS = 60
 
 
 def negotiated(tester: Tester, **options: object) -> IkeSa:
@@ -112,11 +115,15 @@ def is_fragment(item: Received) -> bool:
     return bool(pieces_of([item]))
 
 
-def big_answer(tester: Tester, **options: object) -> list[Received]:
+def big_answer(tester: Tester, *, bigger: bool = False, **options: object) -> list[Received]:
     """The device's IKE_AUTH response with a certificate, in the datagrams that it came in.
 
+    bigger: the request also has very many Traffic Selectors, which a device that supports them all returns.
     Inconclusive when IKE_AUTH goes wrong before there is a response.
     """
+    if bigger and tester.profile.traffic is not None:
+        hosts = ipaddress.ip_network(tester.profile.traffic.local).hosts()
+        options["tsr"] = [str(host) for host in islice(hosts, 0, 2 * MANY_SELECTORS, 2)]
     mark = tester.mark()
     attempt = tester.attempt(auth=certificate_method(tester), **options)
     if attempt.init.reply is None:
@@ -139,9 +146,9 @@ def certificate_method(tester: Tester) -> str:
     raise Inconclusive("the device has no certificate")
 
 
-def fragmented_answer(tester: Tester) -> list[Piece]:
+def fragmented_answer(tester: Tester, *, bigger: bool = False) -> list[Piece]:
     """The fragments of the device's IKE_AUTH response; Inconclusive when it came in one piece."""
-    found = pieces_of(big_answer(tester))
+    found = pieces_of(big_answer(tester, bigger=bigger))
     if not found:
         raise Inconclusive("the device's IKE_AUTH response was not fragmented")
     return found

@@ -55,7 +55,7 @@ def test_long_response_fragmented(tester: Tester) -> None:
 
     The device's threshold is its own affair, but no path is known that carries more without IP fragments.
     """
-    found = big_answer(tester, fragment=400)
+    found = big_answer(tester, bigger=True, fragment=400)
     largest = max(len(item.octets) for item in found)
     if len(found) == 1 and not is_fragment(found[0]) and largest + 32 <= LARGEST_ETHERNET:
         raise Inconclusive(f"the device's response has {largest} octets: too short to need fragments")
