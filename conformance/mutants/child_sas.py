@@ -104,6 +104,19 @@ def rekey_narrows_selectors(patch: Patch) -> None:
     on_responses(patch, change)
 
 
+@mutant("rekey-loses-transport", breaks="rfc7296/1.3.1/transport-acceptance-echoed")
+def rekey_loses_transport(patch: Patch) -> None:
+    """Does not say so when it rekeys a Child SA in transport mode."""
+    from reference_impl.ikev2.child_answer import TRANSPORT
+    from reference_impl.wire.registries import NotifyType
+
+    def change(payloads: list[Any], request: Any, sa: Any) -> list[Any]:
+        rekeys = request.notify(NotifyType.REKEY_SA) is not None
+        return [item for item in payloads if not (rekeys and item == TRANSPORT)]
+
+    on_responses(patch, change)
+
+
 # -- nonces and keys ------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +160,22 @@ def refuses_long_nonce(patch: Patch) -> None:
         nonce: bytes = original(sa, message)
         if len(nonce) > 64:
             raise invalid_syntax(Reason.NONCE_LENGTH, "long")
+        return nonce
+
+    patch.wrap(child_answer, "peer_nonce", peer_nonce)
+
+
+@mutant("refuses-short-nonce", breaks="rfc7296/3.9/nonce-size")
+def refuses_short_nonce(patch: Patch) -> None:
+    """Refuses nonces of less than 32 octets in CREATE_CHILD_SA."""
+    from reference_impl.ikev2 import child_answer
+    from reference_impl.ikev2.errors import invalid_syntax
+    from reference_impl.ikev2.events import Reason
+
+    def peer_nonce(original: Any, sa: Any, message: Any) -> bytes:
+        nonce: bytes = original(sa, message)
+        if len(nonce) < 32:
+            raise invalid_syntax(Reason.NONCE_LENGTH, "short")
         return nonce
 
     patch.wrap(child_answer, "peer_nonce", peer_nonce)
@@ -274,6 +303,24 @@ def unknown_notify_refused(patch: Patch) -> None:
         lambda item: "UNKNOWN" in item.notify.name or item.notify == NotifyType.NON_FIRST_FRAGMENTS_ALSO,
         everywhere=True,
     )
+
+
+@mutant("misplaced-status-refused", breaks="rfc7296/3.10.1/status-in-any-message")
+def misplaced_status_refused(patch: Patch) -> None:
+    """Refuses status notifications in messages where it does not expect them."""
+    from reference_impl.ikev2 import informational
+    from reference_impl.ikev2.errors import invalid_syntax
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.wire.registries import NotifyType
+
+    misplaced = (NotifyType.INITIAL_CONTACT, NotifyType.ESP_TFC_PADDING_NOT_SUPPORTED)
+
+    def answer(original: Any, engine: Any, sa: Any, message: Any) -> Any:
+        if any(message.notify(kind) is not None for kind in misplaced):
+            raise invalid_syntax(Reason.INVALID_SYNTAX, "a notification out of place")
+        return original(engine, sa, message)
+
+    patch.wrap(informational, "answer", answer)
 
 
 @mutant("protocol-without-spi-refused", breaks="rfc7296/3.10/no-spi-protocol-ignored")
@@ -432,21 +479,8 @@ def child_without_demanded_ke(patch: Patch) -> None:
     patch.wrap(child_answer, "exchange_keys", exchange_keys)
 
 
-@mutant("takes-any-spi-size", breaks="rfc7296/3.3.1/later-spi-size")
-def takes_any_spi_size(patch: Patch) -> None:
-    """Does not look at the size of an SPI in a proposal."""
-    from reference_impl.ikev2 import proposal
-
-    patch.wrap(
-        proposal,
-        "proposal_is_usable",
-        lambda original, offered, protocol, spi_size: original(offered, protocol, len(offered.spi)),
-    )
-
-
-@mutant("takes-spi-zero", breaks="rfc4303/2.1/spi-zero-not-sent")
-def takes_spi_zero(patch: Patch) -> None:
-    """Accepts an ESP SPI of zero."""
+def choose_without_look(patch: Patch) -> None:
+    """The SPI of a chosen ESP proposal is not looked at."""
     from reference_impl.ikev2 import child_answer, children, proposal
     from reference_impl.wire.simple import KePayload
 
@@ -461,6 +495,27 @@ def takes_spi_zero(patch: Patch) -> None:
         )
 
     patch(child_answer, "choose", choose)
+
+
+@mutant("takes-spi-zero", breaks="rfc4303/2.1/spi-zero-not-sent")
+def takes_spi_zero(patch: Patch) -> None:
+    """Accepts an ESP SPI of zero."""
+    choose_without_look(patch)
+
+
+@mutant("takes-any-spi-size", breaks="rfc7296/3.3.1/later-spi-size")
+def takes_any_spi_size(patch: Patch) -> None:
+    """Does not look at the size of an SPI in a proposal."""
+    from reference_impl.ikev2 import proposal
+    from reference_impl.wire import sa
+
+    choose_without_look(patch)
+    patch(sa, "check_spi_size", lambda protocol, size, offset: None)
+    patch.wrap(
+        proposal,
+        "proposal_is_usable",
+        lambda original, offered, protocol, spi_size: original(offered, protocol, len(offered.spi)),
+    )
 
 
 @mutant("takes-any-public-value", breaks="rfc6989/2/tests-for-all")

@@ -152,6 +152,21 @@ def longer_nonce_is_lower(patch: Patch) -> None:
     patch(collisions, "ours_is_redundant", lambda own_lowest, peer_lowest: key(own_lowest) < key(peer_lowest))
 
 
+@mutant("collision-drops-peers-child", breaks="rfc7296/2.8.1/accepts-on-either-sa")
+def collision_drops_peers_child(patch: Patch) -> None:
+    """Takes no packets on the peer's new Child SA once its own rekey of the same SA is answered."""
+    from reference_impl.ikev2 import children, rekey_child
+    from reference_impl.ikev2.events import Reason
+
+    def accept(original: Any, self: Any, engine: Any, sa: Any, message: Any) -> None:
+        rival = self.old.peer_rekey
+        original(self, engine, sa, message)
+        if rival is not None:
+            children.tell_removed(engine, rival[0], Reason.REDUNDANT)
+
+    patch.wrap(rekey_child.RekeyChild, "accept", accept)
+
+
 @mutant("not-found-not-ignored", breaks="rfc7296/2.8.1/not-found-ignored-in-collision")
 def not_found_not_ignored(patch: Patch) -> None:
     """Asks for a new Child SA after CHILD_SA_NOT_FOUND even when the peer has rekeyed the old one."""

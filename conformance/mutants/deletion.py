@@ -178,6 +178,23 @@ def ike_delete_keeps_ike(patch: Patch) -> None:
     on_informational(patch, answer)
 
 
+@mutant("closed-ike-answers-anew", breaks="rfc7296/2.1/retransmitted-request-repeats-response")
+def closed_ike_answers_anew(patch: Patch) -> None:
+    """Makes a new response when the Delete of the IKE SA comes again."""
+    from reference_impl.ikev2 import messages, protected
+    from reference_impl.ikev2.states import IkeState
+    from reference_impl.wire.registries import ExchangeType
+
+    def repeat_response(original: Any, engine: Any, sa: Any, message_id: int, opened: Any, path: Any) -> None:
+        if sa.state is not IkeState.CLOSED:
+            original(engine, sa, message_id, opened, path)
+            return
+        sealed = messages.seal(engine, sa, ExchangeType.INFORMATIONAL, message_id, [], response=True)
+        engine.transmit(sealed, path.local, path.remote)
+
+    patch.wrap(protected, "repeat_response", repeat_response)
+
+
 @mutant("ike-delete-keeps-children", breaks="rfc7296/1.4.1/ike-delete-closes-children")
 def ike_delete_keeps_children(patch: Patch) -> None:
     """Leaves the Child SAs of a closed IKE SA in place."""

@@ -204,6 +204,13 @@ class ChildSa:
         """How many replies to this echo request have come so far, on whichever SA the device chose to send them."""
         return sum(1 for item in self.ike.tester.inbox if item.kind == Kind.ESP and _reply_to(item, echo))
 
+    def carrier(self, echo: Echo) -> ChildSa | None:
+        """The SA on which the device sent the first reply to this echo request; None when there is none yet."""
+        for item in self.ike.tester.inbox:
+            if item.kind == Kind.ESP and _reply_to(item, echo):
+                return item.child
+        return None
+
     def ping(self, data: bytes = b"ikeproof", *, timeout: float | None = None, tries: int = 3, **faults: Any) -> bool:
         """Whether an echo request through the tunnel is answered, within `tries` of them."""
         limit = self.ike.tester.profile.timing.answer if timeout is None else timeout

@@ -119,7 +119,7 @@ def test_fresh_nonces_and_spis(tester: Tester) -> None:
     tester.check(min(numbers) > 255, "SPIs above 255", str(min(numbers)), "rfc4303/2.1/spi-1-to-255-reserved")
 
 
-@covers("rfc7296/3.9/nonce-size", needs=("additional_child",), mutants=["refuses-long-nonce"])
+@covers("rfc7296/3.9/nonce-size", needs=("additional_child",), mutants=["refuses-long-nonce", "refuses-short-nonce"])
 @pytest.mark.parametrize("size", ["least", "most"])
 def test_nonce_sizes_accepted(tester: Tester, size: str) -> None:
     """Nonces of 16 (or half the PRF's key, when that is more) and of 256 octets are accepted."""
@@ -147,10 +147,14 @@ def test_transport_mode(tester: Tester) -> None:
     outcome = tester.expects(exchange.reply, {Accepted(), ErrorNotify()}, "rfc7296/2.21.3/error-requests-answered")
     if outcome == ErrorNotify():
         return
-    assert exchange.child is not None, exchange.problem
-    echoed = exchange.child.mode == "transport"
-    broken = "transport-acceptance-echoed" if not echoed else "transport-declined-is-tunnel"
-    exchange.child.expect_ping(requirement=f"rfc7296/1.3.1/{broken}")
+    child = exchange.child
+    assert child is not None, exchange.problem
+    if child.mode == "transport":
+        child.expect_ping(requirement="rfc7296/1.3.1/transport-declined-is-tunnel")
+        return
+    packet, echo = child.echo_packet(dst=tester.profile.address)
+    child.send_esp(packet)
+    tester.check(child.await_echo(echo), "tunnel mode where USE_TRANSPORT_MODE is not echoed", "no echo reply in it")
 
 
 @covers(

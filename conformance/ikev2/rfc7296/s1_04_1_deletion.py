@@ -243,7 +243,7 @@ def test_ike_delete_closes_children(tester: Tester) -> None:
 
 @covers(
     "rfc7296/2.1/retransmitted-request-repeats-response",
-    mutants=["answers-retransmission-anew"],
+    mutants=["closed-ike-answers-anew"],
 )
 def test_repeated_ike_delete(tester: Tester) -> None:
     """The Delete of the IKE SA that comes again gets the same response octet for octet, or nothing protected at all."""

@@ -31,7 +31,7 @@ CONTENTS: dict[str, tuple[list[Payload], str]] = {
     "rfc7296/3.10/no-spi-protocol-ignored",
     "rfc7296/3.10.1/status-in-any-message",
     "rfc7296/2.4/initial-contact-elsewhere-ignored",
-    mutants=["unknown-error-closes-ike", "unknown-notify-refused"],
+    mutants=["unknown-error-closes-ike", "unknown-notify-refused", "misplaced-status-refused"],
 )
 @pytest.mark.parametrize("content", CONTENTS)
 def test_notifications(tester: Tester, content: str) -> None:

@@ -120,7 +120,7 @@ def test_redundant_child(tester: Tester, order: str) -> None:
 @covers(
     "rfc7296/2.8.1/accepts-on-either-sa",
     needs=(*NEEDS, "data_plane"),
-    mutants=["drops-old-child-on-rekey"],
+    mutants=["collision-drops-peers-child"],
 )
 def test_all_three_receive(tester: Tester) -> None:
     """After crossed rekeys packets are accepted on both new Child SAs."""
