@@ -13,6 +13,7 @@ from reports.merge import Device, Entry
 from reports.model import Json, Requirement
 from reports.page import File, beside, environment, inline, policy
 from reports.summary import (
+    FAILURES,
     DocumentCoverage,
     DocumentVerdicts,
     Outcome,
@@ -122,7 +123,8 @@ def _view(device: Device, out: Path, packed: dict[str, str]) -> View:
 
 def _findings(cases: Sequence[Case]) -> Iterator[tuple[str, int, tuple[Finding, ...]]]:
     """Title, number of tests, findings: each deviation alone, and tests without a verdict by their reason."""
-    for title, wanted in (("MUST failures", Outcome.MUST_FAIL), ("SHOULD deviations", Outcome.SHOULD_FAIL)):
+    for wanted in FAILURES.values():
+        title = f"{wanted.label}s"
         chosen = sorted(
             (case for case in cases if case.outcome is wanted),
             key=lambda case: case.entry.test.known_deviation is not None,
@@ -170,11 +172,10 @@ def _case(entry: Entry, catalogue: dict[str, Requirement], out: Path, packed: di
 
 
 def _headline(counts: Tally) -> tuple[Outcome, str]:
-    must, should = counts[Outcome.MUST_FAIL], counts[Outcome.SHOULD_FAIL]
-    if must:
-        return Outcome.MUST_FAIL, _count(must, "MUST failure")
-    if should:
-        return Outcome.SHOULD_FAIL, f"No MUST failure, {_count(should, 'SHOULD deviation')}"
+    found = [failure for failure in FAILURES.values() if counts[failure]]
+    if found:
+        said = ", ".join(_count(counts[failure], failure.label) for failure in found)
+        return found[0], said if found[0] is Outcome.MUST_FAIL else f"No MUST failure, {said}"
     if counts[Outcome.PASS]:
         return Outcome.PASS, "No deviation found"
     return Outcome.INCONCLUSIVE, "No verdict on the device"
@@ -187,7 +188,7 @@ def _sentence(counts: Tally) -> str:
     failed = counts.judged - counts[Outcome.PASS]
     sentence = f"{counts.judged} of {_count(counts.total, 'test')} came to a verdict on the device"
     sentence += f"; {counts[Outcome.PASS]} of them passed."
-    return f"{sentence} {_record(counts.known_must + counts.known_should, failed)}" if failed else sentence
+    return f"{sentence} {_record(sum(counts.known.values()), failed)}" if failed else sentence
 
 
 def _record(known: int, failed: int) -> str:

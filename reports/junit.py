@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from reports.merge import Device
 from reports.model import Requirement, Test
-from reports.summary import Outcome, broken, document, outcome
+from reports.summary import FAILURES, Outcome, broken, document, outcome
 from reports.text import document_name, one_line
 
 _MAX_MESSAGE = 300
@@ -56,7 +56,7 @@ def _suite(
             "hostname": device.title,
             "timestamp": device.runs[0].started.strftime("%Y-%m-%dT%H:%M:%S"),
             "tests": str(len(tests)),
-            "failures": str(sum(each in (Outcome.MUST_FAIL, Outcome.SHOULD_FAIL) for each in outcomes)),
+            "failures": str(sum(each in FAILURES.values() for each in outcomes)),
             "errors": str(outcomes.count(Outcome.ERROR)),
             "skipped": str(sum(each in _SKIPPED for each in outcomes)),
             "time": f"{sum(test.duration for test in tests):.3f}",
@@ -97,7 +97,7 @@ def _case(
         },
     )
     message = one_line(test.reason or test.observed or found.label, _MAX_MESSAGE)
-    if found in (Outcome.MUST_FAIL, Outcome.SHOULD_FAIL):
+    if found in FAILURES.values():
         failure = ElementTree.SubElement(case, "failure", {"type": found.label, "message": message})
         failure.text = _explain(test, catalogue)
     elif found is Outcome.ERROR:

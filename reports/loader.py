@@ -263,7 +263,9 @@ def _test(place: _Place) -> Test:
     verdict = place["verdict"].one_of(Verdict)
     deviation = None if place["deviation"].value is None else place["deviation"].one_of(Deviation)
     if (verdict is Verdict.FAIL) != (deviation is not None):
-        place["deviation"].expected("MUST or SHOULD" if verdict is Verdict.FAIL else f"null with verdict {verdict}")
+        place["deviation"].expected(
+            "MUST, STATEMENT or SHOULD" if verdict is Verdict.FAIL else f"null with verdict {verdict}"
+        )
     known = place["known_deviation"]
     return Test(
         id=place["id"].name(),

@@ -15,6 +15,7 @@ from reports.text import natural
 SYMBOLS = {
     Outcome.PASS: "✓",
     Outcome.MUST_FAIL: "✗",
+    Outcome.STATEMENT_FAIL: "◆",
     Outcome.SHOULD_FAIL: "△",
     Outcome.INCONCLUSIVE: "?",
     Outcome.NOT_APPLICABLE: "–",

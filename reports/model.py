@@ -62,6 +62,7 @@ class Deviation(StrEnum):
     """How much a failed test weighs: by the level of the requirement that was broken."""
 
     MUST = "MUST"
+    STATEMENT = "STATEMENT"
     SHOULD = "SHOULD"
 
 

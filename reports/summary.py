@@ -14,9 +14,10 @@ STRENGTHS = {"MUST": "MUST / MUST NOT", "SHOULD": "SHOULD / SHOULD NOT", "MAY": 
 
 
 class Outcome(StrEnum):
-    """A verdict with the two kinds of failure apart, most pressing first."""
+    """A verdict with the three kinds of failure apart, most pressing first."""
 
     MUST_FAIL = "must-fail"
+    STATEMENT_FAIL = "statement-fail"
     SHOULD_FAIL = "should-fail"
     ERROR = "error"
     INCONCLUSIVE = "inconclusive"
@@ -30,11 +31,18 @@ class Outcome(StrEnum):
 
 _LABELS = {
     Outcome.MUST_FAIL: "MUST failure",
+    Outcome.STATEMENT_FAIL: "Statement failure",
     Outcome.SHOULD_FAIL: "SHOULD deviation",
     Outcome.ERROR: "Tester error",
     Outcome.INCONCLUSIVE: "Inconclusive",
     Outcome.NOT_APPLICABLE: "Not applicable",
     Outcome.PASS: "Pass",
+}
+
+FAILURES = {
+    Deviation.MUST: Outcome.MUST_FAIL,
+    Deviation.STATEMENT: Outcome.STATEMENT_FAIL,
+    Deviation.SHOULD: Outcome.SHOULD_FAIL,
 }
 
 _OUTCOMES = {
@@ -48,7 +56,7 @@ _OUTCOMES = {
 def outcome(test: Test) -> Outcome:
     """The outcome of `test`."""
     if test.verdict is Verdict.FAIL:
-        return Outcome.MUST_FAIL if test.deviation is Deviation.MUST else Outcome.SHOULD_FAIL
+        return FAILURES[test.deviation or Deviation.MUST]
     return _OUTCOMES[test.verdict]
 
 
@@ -58,8 +66,7 @@ class Tally:
 
     total: int
     by_outcome: dict[Outcome, int]
-    known_must: int
-    known_should: int
+    known: dict[Outcome, int]
 
     def __getitem__(self, wanted: Outcome) -> int:
         return self.by_outcome[wanted]
@@ -67,19 +74,19 @@ class Tally:
     @property
     def judged(self) -> int:
         """Tests that say something about the DUT."""
-        return self[Outcome.PASS] + self[Outcome.MUST_FAIL] + self[Outcome.SHOULD_FAIL]
+        return self[Outcome.PASS] + sum(self[failure] for failure in FAILURES.values())
 
 
 def tally(tests: Iterable[Test]) -> Tally:
     """Counts `tests`."""
     counts = dict.fromkeys(Outcome, 0)
-    known = {Outcome.MUST_FAIL: 0, Outcome.SHOULD_FAIL: 0}
+    known = dict.fromkeys(FAILURES.values(), 0)
     for test in tests:
         found = outcome(test)
         counts[found] += 1
         if test.known_deviation and found in known:
             known[found] += 1
-    return Tally(sum(counts.values()), counts, known[Outcome.MUST_FAIL], known[Outcome.SHOULD_FAIL])
+    return Tally(sum(counts.values()), counts, known)
 
 
 def document(test: Test, requirements: dict[str, Requirement]) -> str:

@@ -14,7 +14,7 @@ VERDICTS = ("pass", "fail", "inconclusive", "not_applicable", "error")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict of `VERDICTS`; deviation is MUST or SHOULD with a fail; requirement is the broken one."""
+    """A verdict of `VERDICTS`; deviation is MUST, STATEMENT or SHOULD with a fail; requirement is the broken one."""
 
     verdict: str
     reason: str = ""
@@ -46,7 +46,7 @@ def _failed(case: Case, expected: tuple[str, ...], observed: str, requirement: s
     if broken and found is None:
         return Judgement("error", f"the test names the unknown requirement {broken}", expected, observed)
     strength = found.strength if found else case.strength
-    deviation = "MUST" if strength in ("must", "statement") else "SHOULD"
+    deviation = {"must": "MUST", "statement": "STATEMENT"}.get(strength, "SHOULD")
     text = found.text if found else ""
     section = f" ({found.rfc.upper().replace('RFC', 'RFC ')} section {found.section})" if found else ""
     reason = f"{text}{section}: expected {' or '.join(expected)}; observed {observed}" if text else observed

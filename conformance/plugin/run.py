@@ -24,6 +24,8 @@ from conformance.tester.verdicts import DutDied, Inconclusive
 
 DETAILS = 40
 
+_BROKEN = {"MUST": "MUST broken", "STATEMENT": "statement broken", "SHOULD": "SHOULD not followed"}
+
 
 @dataclass(slots=True)
 class Run:
@@ -142,7 +144,7 @@ class Run:
         lines = [*summary.table(tests, catalogue()), "", summary.headline(tests)]
         for test in [item for item in tests if item["verdict"] == "fail"][:DETAILS]:
             known = test["known_deviation"]
-            kind = f"known deviation {known['id']}" if known else f"{test['deviation']} broken"
+            kind = f"known deviation {known['id']}" if known else _BROKEN[test["deviation"]]
             lines += [f"{test['id']}: {kind}", f"    {test['reason']}"]
         for test in [item for item in tests if item["verdict"] in ("inconclusive", "error")][:DETAILS]:
             lines += [f"{test['id']}: {test['verdict']}", f"    {test['reason']}"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from conformance.requirements.catalogue import Catalogue
 
-COLUMNS = ("pass", "MUST", "SHOULD", "known", "inconclusive", "n/a", "error")
-HEADINGS = ("pass", "MUST fail", "SHOULD dev.", "known dev.", "inconclusive", "n/a", "error")
+COLUMNS = ("pass", "MUST", "STATEMENT", "SHOULD", "known", "inconclusive", "n/a", "error")
+HEADINGS = ("pass", "MUST fail", "statement", "SHOULD dev.", "known dev.", "inconclusive", "n/a", "error")
 
 
 def column(test: Mapping[str, Any]) -> str:
@@ -48,6 +48,7 @@ def headline(tests: Sequence[Mapping[str, Any]]) -> str:
     words = {
         "pass": "passed",
         "MUST": "broke a MUST",
+        "STATEMENT": "broke a statement of the protocol",
         "SHOULD": "deviated from a SHOULD",
         "known": "are known deviations",
         "inconclusive": "were inconclusive",

@@ -236,7 +236,7 @@ def test_colours_have_contrast_aa() -> None:
     for block in blocks:
         colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block))
         pairs = [(text, ground) for text in ("ink", "muted", "link") for ground in ("paper", "sheet")]
-        for tone in ("pass", "must-fail", "should-fail", "inconclusive", "not-applicable", "error"):
+        for tone in ("pass", "must-fail", "statement-fail", "should-fail", "inconclusive", "not-applicable", "error"):
             pairs += [(tone, f"{tone}-bg"), (tone, "paper"), ("ink", f"{tone}-bg"), ("muted", f"{tone}-bg")]
         for text, ground in pairs:
             ratio = _contrast(colours[text], colours[ground])

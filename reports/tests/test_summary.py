@@ -17,13 +17,28 @@ def test_tally_of_the_sample(save: Save) -> None:
     counts = tally(entry.test for entry in device.entries)
     assert {outcome: counts[outcome] for outcome in Outcome} == {
         Outcome.MUST_FAIL: 3,
+        Outcome.STATEMENT_FAIL: 0,
         Outcome.SHOULD_FAIL: 3,
         Outcome.ERROR: 1,
         Outcome.INCONCLUSIVE: 2,
         Outcome.NOT_APPLICABLE: 2,
         Outcome.PASS: 20,
     }
-    assert (counts.total, counts.judged, counts.known_must, counts.known_should) == (31, 26, 1, 1)
+    assert (counts.total, counts.judged, counts.known[Outcome.MUST_FAIL], counts.known[Outcome.SHOULD_FAIL]) == (
+        31,
+        26,
+        1,
+        1,
+    )
+
+
+def test_statement_failures_count_apart(save: Save) -> None:
+    data = results()
+    broken = next(test for test in data["tests"] if test["deviation"] == "MUST" and not test["known_deviation"])
+    broken["deviation"] = "STATEMENT"
+    (device,) = merge([load(save(data))])
+    counts = tally(entry.test for entry in device.entries)
+    assert (counts[Outcome.MUST_FAIL], counts[Outcome.STATEMENT_FAIL], counts.judged) == (2, 1, 26)
 
 
 def test_by_document_splits_by_the_level_of_the_test(save: Save) -> None:
