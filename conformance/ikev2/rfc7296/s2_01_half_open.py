@@ -32,7 +32,8 @@ def test_init_retransmitted(tester: Tester) -> None:
 def test_same_spi_other_nonce(tester: Tester) -> None:
     """An IKE_SA_INIT request with the same initiator SPI and another nonce is a new one, with a response of its own."""
     first = accepted(tester)
-    second = accepted(tester, spi_i=first.spi_i)
+    second = tester.ike_sa_init(spi_i=first.spi_i)
+    tester.check(second.accepted, "the second request is accepted", observed(second.reply))
     tester.check(second.spi_r != first.spi_r, "another responder SPI", "the responder SPI of the first response")
     tester.check(second.nonce_r != first.nonce_r, "another nonce", "the nonce of the first response")
 
@@ -41,7 +42,8 @@ def test_same_spi_other_nonce(tester: Tester) -> None:
 def test_same_spi_two_peers(tester: Tester) -> None:
     """Two peers that happen to choose the same initiator SPI both get an IKE SA."""
     first = accepted(tester)
-    second = accepted(tester, spi_i=first.spi_i, port=tester.open_port())
+    second = tester.ike_sa_init(spi_i=first.spi_i, port=tester.open_port())
+    tester.check(second.accepted, "the second request is accepted", observed(second.reply))
     tester.check(second.spi_r != first.spi_r, "another responder SPI", "the responder SPI of the first response")
     for init in (second, first):
         attempt = tester.ike_auth(init, need_child=False)
