@@ -6,12 +6,14 @@ ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup conformance test lint unit mutants bench lab interop vectors peers-down clean
+PEERS := strongswan-5.9 strongswan-6.0 libreswan-5.2
+
+.PHONY: help setup packages conformance test lint unit mutants bench lab peers interop vectors peers-down clean $(PEERS:%=peer-%)
 
 help:
 	@echo 'make conformance [DUT=reference|strongswan-5.9|strongswan-6.0|libreswan-5.2|profile.toml] [ARGS=…]'
 	@echo 'make test        everything that CI runs'
-	@echo 'make lint | unit | mutants | bench | lab | interop'
+	@echo 'make lint | unit | mutants | vectors | bench | lab | peers | interop'
 	@echo 'make peers-down  removes what an interrupted lab left behind'
 
 setup: $(STAMP)
@@ -25,11 +27,14 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $(STAMP)
 
-conformance: $(STAMP)
+packages:
+	@.ci/packages
+
+conformance: $(STAMP) $(if $(filter $(DUT),$(PEERS)),packages)
 	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(ARGS)
 
-test: $(STAMP)
-	@.ci/lanes lint unit conformance mutants bench lab interop
+test: packages $(STAMP)
+	@.ci/lanes lint unit conformance mutants vectors bench --lab lab $(PEERS:%=peer-%) interop
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -44,7 +49,12 @@ mutants: $(STAMP)
 	$(BIN)/python -m conformance.mutants.run
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(CI),--tolerance 1.5)
+
+peers: $(PEERS:%=peer-%)
+
+$(PEERS:%=peer-%): peer-%: $(STAMP)
+	$(BIN)/ikeproof run --dut $* --out reports/out/$* -q -p no:sugar
 
 lab: $(STAMP)
 	$(BIN)/pytest -q -p no:sugar peers -m lab

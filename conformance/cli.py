@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,20 @@ def down() -> None:
     except LabError as error:
         _fail(str(error))
     click.echo(f"removed {removed} objects")
+
+
+@peers.command()
+def check() -> None:
+    """Say whether the lab can run here, and if not, why."""
+    from peers import Lab, LabError
+
+    if shutil.which("tshark") is None:
+        _fail("the lab needs tshark to read captures; install the package tshark")
+    try:
+        with Lab() as lab:
+            click.echo(f"the lab can run: Docker engine at {lab.engine.url}")
+    except LabError as error:
+        _fail(str(error))
 
 
 @main.command()
