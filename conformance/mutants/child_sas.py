@@ -497,9 +497,9 @@ def choose_without_look(patch: Patch) -> None:
     patch(child_answer, "choose", choose)
 
 
-@mutant("takes-spi-zero", breaks="rfc4303/2.1/spi-zero-not-sent")
-def takes_spi_zero(patch: Patch) -> None:
-    """Accepts an ESP SPI of zero."""
+@mutant("sends-spi-zero", breaks="rfc4303/2.1/spi-zero-not-sent")
+def sends_spi_zero(patch: Patch) -> None:
+    """Accepts an ESP SPI of zero and sends packets with it."""
     choose_without_look(patch)
 
 

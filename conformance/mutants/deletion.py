@@ -103,6 +103,20 @@ def reads_first_delete_only(patch: Patch) -> None:
     on_child_deletes(patch, lambda payloads: esp_spis(payloads[:1]))
 
 
+@mutant("obeys-first-delete-only", breaks="rfc7296/1.4.1/delete-closes-designated")
+def obeys_first_delete_only(patch: Patch) -> None:
+    """Does not close the IKE SA when the message deletes a Child SA first."""
+    from reference_impl.ikev2 import deletion
+    from reference_impl.wire.notify import DeletePayload
+    from reference_impl.wire.registries import ProtocolId
+
+    def deletes_ike(message: Any) -> bool:
+        first = message.get(DeletePayload)
+        return first is not None and bool(first.protocol == ProtocolId.IKE)
+
+    patch(deletion, "deletes_ike", deletes_ike)
+
+
 @mutant("delete-ignores-protocol", breaks="rfc7296/3.11/spis-of-one-protocol")
 def delete_ignores_protocol(patch: Patch) -> None:
     """Deletes ESP SAs by their SPI whatever the Protocol ID says."""

@@ -166,10 +166,21 @@ def ike_rekey_without_ke(patch: Patch) -> None:
 
 @mutant("takes-ike-spi-zero", breaks="rfc7296/3.1/initiator-spi-nonzero")
 def takes_ike_spi_zero(patch: Patch) -> None:
-    """Accepts a new initiator SPI of zero."""
+    """Accepts a new initiator SPI of zero, and none for zero."""
     from reference_impl.ikev2 import rekey_ike
+    from reference_impl.wire import sa as wire_sa
+    from reference_impl.wire.sa import SaPayload
+
+    def answer(original: Any, engine: Any, sa: Any, message: Any) -> Any:
+        payloads = [
+            with_spi([item], bytes(8))[0] if isinstance(item, SaPayload) and not item.proposals[0].spi else item
+            for item in message.payloads
+        ]
+        return original(engine, sa, replace(message, payloads=tuple(payloads)))
 
     patch(rekey_ike, "NO_SPI", b"")
+    patch(wire_sa, "check_spi_size", lambda protocol, size, offset: None)
+    patch.wrap(rekey_ike, "answer", answer)
 
 
 # -- the Child SA that is rekeyed, as responder ---------------------------------------------------------------------

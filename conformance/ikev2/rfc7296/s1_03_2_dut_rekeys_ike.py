@@ -161,7 +161,7 @@ def test_own_rekey_keeps_children(tester: Tester) -> None:
     tester.expects(new.delete_child(), Deleted())
 
 
-ERRORS = [NotifyType.NO_PROPOSAL_CHOSEN, NotifyType.NO_ADDITIONAL_SAS, NotifyType.TEMPORARY_FAILURE, NotifyType(8999)]
+ERRORS = [NotifyType.NO_PROPOSAL_CHOSEN, NotifyType.TEMPORARY_FAILURE, NotifyType(8999)]
 
 
 @covers(

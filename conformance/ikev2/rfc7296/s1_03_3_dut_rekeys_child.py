@@ -143,7 +143,6 @@ def test_old_accepted_until_deleted(tester: Tester) -> None:
 
 ERRORS = [
     NotifyType.NO_PROPOSAL_CHOSEN,
-    NotifyType.NO_ADDITIONAL_SAS,
     NotifyType.TS_UNACCEPTABLE,
     NotifyType.TEMPORARY_FAILURE,
     NotifyType(8999),

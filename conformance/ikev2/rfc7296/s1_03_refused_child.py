@@ -149,10 +149,21 @@ def test_wrong_spi_size(tester: Tester, octets: int) -> None:
     tester.expects(reply, ErrorNotify())
 
 
-@covers("rfc4303/2.1/spi-zero-not-sent", needs=("additional_child",), mutants=["takes-spi-zero"])
+@covers("rfc4303/2.1/spi-zero-not-sent", needs=("additional_child", "data_plane"), mutants=["sends-spi-zero"])
 def test_spi_zero(tester: Tester) -> None:
-    """A proposal for ESP with an SPI of zero, which must not be on the wire, is not accepted."""
-    tester.expects(tester.establish().try_child(edit=bad.proposal_spi(bytes(4))).reply, ErrorNotify())
+    """A Child SA for which the peer wants packets with SPI zero is refused, or no packet is sent on it."""
+    sa = tester.establish()
+    first = sa.child
+    exchange = sa.try_child(spi=bytes(4))
+    requirement = "rfc7296/2.21.3/error-requests-answered"
+    if tester.expects(exchange.reply, {Accepted(), ErrorNotify()}, requirement) == ErrorNotify():
+        return
+    assert exchange.child is not None, exchange.problem
+    mark = tester.mark()
+    exchange.child.send_ping()
+    evidence.answered_on(tester, first, tries=1)
+    zero = [item for item in tester.since(mark) if item.datagram.data[:4] == bytes(4) and not item.opened]
+    tester.check(not zero, "no packet with SPI zero", f"{len(zero)} of them")
 
 
 BAD_VALUES = {

@@ -260,8 +260,9 @@ def test_repeated_ike_delete(tester: Tester) -> None:
 
 
 @covers(
-    "rfc7296/1.4.1/ike-delete-closes-children",
-    mutants=["ike-delete-answered-with-delete"],
+    "rfc7296/1.4.1/delete-closes-designated",
+    "rfc7296/3.11/several-delete-payloads",
+    mutants=["ike-delete-answered-with-delete", "obeys-first-delete-only"],
 )
 def test_child_and_ike_delete(tester: Tester) -> None:
     """A request that deletes a Child SA and the IKE SA is answered without error, and the IKE SA is gone."""
