@@ -1,3 +1,3 @@
-"""Makes `pytest conformance --dut …` work from a checkout."""
+"""Makes `pytest conformance --dut …` and `pytest conformance/interop` work from a checkout."""
 
-pytest_plugins = ["conformance.plugin.hooks"]
+pytest_plugins = ["conformance.plugin.hooks", "conformance.interop.plugin"]

@@ -52,10 +52,11 @@ class TestCa:
     __test__ = False
     key: rsa.RSAPrivateKey
     certificate: x509.Certificate
+    organization: str = "ikeproof lab"
 
     @classmethod
-    def create(cls, name: str = "ikeproof lab CA") -> TestCa:
-        """A fresh CA, valid from yesterday for ten years."""
+    def create(cls, name: str = "ikeproof lab CA", organization: str = "ikeproof lab") -> TestCa:
+        """A fresh CA, valid from yesterday for ten years. ``organization``: in the subject of what it issues."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.UTC)
@@ -72,7 +73,7 @@ class TestCa:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return cls(key, certificate)
+        return cls(key, certificate, organization)
 
     @property
     def pem(self) -> str:
@@ -85,7 +86,7 @@ class TestCa:
         now = datetime.datetime.now(datetime.UTC)
         subject = x509.Name(
             [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ikeproof lab"),
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, self.organization),
                 x509.NameAttribute(NameOID.COMMON_NAME, identity.value),
             ]
         )

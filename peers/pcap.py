@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,12 +15,16 @@ _UDP, _ESP, _FRAGMENT = 17, 50, 44
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """A UDP payload (``ports`` source and destination) or the body of an ESP packet (``ports`` None)."""
+    """A UDP payload (``ports`` source and destination) or the body of an ESP packet (``ports`` None).
+
+    ``frame`` is its number in the capture, from 1.
+    """
 
     source: str
     destination: str
     ports: tuple[int, int] | None
     data: bytes
+    frame: int = 0
 
     @property
     def ike(self) -> bytes | None:
@@ -48,13 +52,13 @@ def read(path: Path) -> Iterator[Datagram]:
     endian = order.get(data[:4])
     if endian is None or struct.unpack_from(endian + "I", data, 20)[0] & 0xFFFF != 1:
         raise LabError(f"{path} is no pcap file with Ethernet frames")
-    offset = 24
+    offset, number = 24, 0
     while offset + 16 <= len(data):
         length = struct.unpack_from(endian + "I", data, offset + 8)[0]
         frame = data[offset + 16 : offset + 16 + length]
-        offset += 16 + length
+        offset, number = offset + 16 + length, number + 1
         if datagram := _frame(frame):
-            yield datagram
+            yield replace(datagram, frame=number)
 
 
 def _frame(frame: bytes) -> Datagram | None:

@@ -311,12 +311,13 @@ def pytest_runtest_makereport(
     )
     if run.store is not None:
         run.store.append(entry, run.worker)
-    return _reported(report, judgement, known is not None, item.config.option.strict, call)
+    return reported(report, judgement, known is not None, item.config.option.strict, call)
 
 
-def _reported(
+def reported(
     report: pytest.TestReport, judgement: Judgement, known: bool, strict: bool, call: pytest.CallInfo[None]
 ) -> pytest.TestReport:
+    """Make pytest's outcome of a judgement: only what is unexplained fails."""
     shown = judgement.verdict
     if judgement.verdict == "fail":
         shown = "known" if known else "should" if judgement.deviation == "SHOULD" and not strict else "fail"

@@ -88,21 +88,24 @@ class Store:
                 keys.append(f"captures/{name}.keys/{table}")
         return f"captures/{name}.pcap", keys
 
-    def assemble(self, *, reason: str = "", sanity: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Put results.json together from the lines; `reason` says why the run is partial."""
+    def assemble(
+        self, *, reason: str = "", sanity: Mapping[str, Any] | None = None, extra: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Put results.json together from the lines; `reason` says why the run is partial, `extra`: further members."""
         header = json.loads((self.parts / HEADER).read_text(encoding="utf-8"))
         plan_file = self.parts / "plan.json"
         plan: list[str] = json.loads(plan_file.read_text(encoding="utf-8")) if plan_file.exists() else []
         records = self._records()
         order = {identifier: position for position, identifier in enumerate(plan)}
-        tests = sorted(records.values(), key=lambda item: (order.get(item["id"], len(order)), item["id"]))
+        tests = sorted(records.values(), key=lambda item: (order.get(key_of(item), len(order)), key_of(item)))
         missing = [identifier for identifier in plan if identifier not in records]
         if missing and not reason:
             reason = f"{len(missing)} selected tests have no result, the first is {missing[0]}"
         run = {**header, "ended": now(), "partial": bool(reason), "reason": reason, "planned": len(plan)}
         if sanity is not None:
             run["x-sanity"] = dict(sanity)
-        results = {"schema": SCHEMA, "run": run, "requirements": requirement_list(tests), "tests": tests}
+        requirements = requirement_list(tests)
+        results = {"schema": SCHEMA, "run": run, "requirements": requirements, **(extra or {}), "tests": tests}
         temporary = self.out / "results.json.new"
         temporary.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
         temporary.replace(self.out / "results.json")
@@ -120,8 +123,13 @@ class Store:
                     record = json.loads(line)
                 except ValueError:
                     continue  # the last line of a process that was killed
-                records[record["id"]] = record
+                records[key_of(record)] = record
         return records
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """The id of a test; with the pair of implementations in an interop run."""
+    return "/".join([record["id"], *(record[end] for end in ("initiator", "responder") if end in record)])
 
 
 def requirement_list(tests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
