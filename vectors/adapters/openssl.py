@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import struct
 from collections.abc import Callable
+from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from vectors.adapters import Input, Refused, Unsupported
+from vectors.adapters import Input, Refused, Unsupported, openssl_esp, openssl_modp
 
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
 _TRUNCATED = {
@@ -175,6 +176,8 @@ def public(inputs: dict[str, Input]) -> dict[str, Input]:
         return {"public": x25519.X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()}
     if name == "CURVE448":
         return {"public": x448.X448PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()}
+    if name.startswith("MODP-"):
+        return {"public": openssl_modp.public(name, private)}
     if name not in _CURVES:
         raise Unsupported(name)
     key = ec.derive_private_key(int.from_bytes(private), _CURVES[name]())
@@ -195,6 +198,8 @@ def shared(inputs: dict[str, Input]) -> dict[str, Input]:
                 x448.X448PublicKey.from_public_bytes(peer)
             )
         }
+    if name.startswith("MODP-"):
+        return {"shared": openssl_modp.shared(name, private, peer)}
     if name not in _CURVES:
         raise Unsupported(name)
     curve = _CURVES[name]()
@@ -281,6 +286,8 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "ikev2-kdf": ikev2_kdf,
     "ikev1-psk-kdf": ikev1_psk_kdf,
     "ikev1-sig-kdf": ikev1_sig_kdf,
+    "group": openssl_modp.group,
+    **{name: partial(function, mac=_mac_function) for name, function in openssl_esp.OPERATIONS.items()},
 }
 
 

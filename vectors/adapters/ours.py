@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from reference_impl.crypto.cipher import CIPHERS, CipherAlgorithm
 from reference_impl.crypto.errors import CryptoError, IntegrityError, InvalidPublicValue
-from reference_impl.crypto.integ import INTEGS, IntegAlgorithm
+from reference_impl.crypto.integ import INTEGS
 from reference_impl.crypto.kdf import child_keys, rekey_skeyseed, skeyseed
 from reference_impl.crypto.ke import METHODS, key_exchange
 from reference_impl.crypto.modp import GENERATOR, prime
 from reference_impl.crypto.prf import PRFS, PrfAlgorithm
 from reference_impl.crypto.protection import Protection
 from reference_impl.wire.registries import Group
-from vectors.adapters import Input, Refused, Unsupported
+from vectors.adapters import Input, Refused, Unsupported, ours_esp
+from vectors.adapters.ours_esp import find_cipher as _cipher
+from vectors.adapters.ours_esp import octets as _octets
 
 _PRF_NAMES = {algorithm.name.replace("-PRF-128", ""): algorithm for algorithm in PRFS.values()}
 _MACS: dict[str, Callable[[bytes, bytes], bytes]] = {
@@ -21,24 +23,8 @@ _MACS: dict[str, Callable[[bytes, bytes], bytes]] = {
     **{algorithm.name: algorithm for algorithm in PRFS.values() if algorithm.name.endswith("-PRF-128")},
     **{algorithm.name: algorithm.sign for algorithm in INTEGS.values()},
 }
-_INTEGS = {algorithm.name: algorithm for algorithm in INTEGS.values()}
 _GROUPS = {method.name.upper().replace("SECP", "ECP-").removesuffix("R1"): group for group, method in METHODS.items()}
 _GROUPS |= {name.replace("_", "-"): group for group in METHODS for name in [group.name]}
-
-
-def _octets(inputs: dict[str, Input], name: str) -> bytes:
-    value = inputs.get(name, b"")
-    assert isinstance(value, bytes)
-    return value
-
-
-def _cipher(name: str, key: bytes) -> CipherAlgorithm:
-    """The cipher of this family name whose keying material has the key's length."""
-    for algorithm in CIPHERS.values():
-        family = algorithm.name if algorithm.key_bits is None else algorithm.name.removesuffix(f"-{algorithm.key_bits}")
-        if family == name and algorithm.key_size == len(key):
-            return algorithm
-    raise Unsupported(f"{name} with {len(key)} octets of key")
 
 
 def _prf(inputs: dict[str, Input]) -> PrfAlgorithm:
@@ -56,7 +42,7 @@ def _group(inputs: dict[str, Input]) -> Group:
 
 
 def encrypt(inputs: dict[str, Input]) -> dict[str, Input]:
-    algorithm = _cipher(str(inputs["algorithm"]), _octets(inputs, "key"))
+    algorithm = _cipher(str(inputs["algorithm"]), len(_octets(inputs, "key")))
     if algorithm.make_raw is None:
         raise Unsupported(algorithm.name)
     raw = algorithm.make_raw(_octets(inputs, "key"))
@@ -69,7 +55,7 @@ def _aead(inputs: dict[str, Input]) -> tuple[CipherAlgorithm, bytes, bytes]:
     for salt_size in (3, 4):
         salted = key + nonce[:salt_size]
         try:
-            algorithm = _cipher(str(inputs["algorithm"]), salted)
+            algorithm = _cipher(str(inputs["algorithm"]), len(salted))
         except Unsupported:
             continue
         if algorithm.salt_size == salt_size and len(nonce) == salt_size + algorithm.iv_size:
@@ -150,19 +136,6 @@ def ikev2_kdf(inputs: dict[str, Input]) -> dict[str, Input]:
     }
 
 
-def _esp_protection(inputs: dict[str, Input], key_name: str = "key") -> Protection:
-    key = _octets(inputs, key_name)
-    integ: IntegAlgorithm | None = None
-    if "integ" in inputs:
-        integ = _INTEGS.get(str(inputs["integ"]))
-        if integ is None:
-            raise Unsupported(str(inputs["integ"]))
-    algorithm = _cipher(str(inputs["cipher"]), key)
-    if algorithm.aead != (integ is None):
-        raise Unsupported(f"{algorithm.name} with integrity {integ and integ.name}")
-    return Protection(algorithm, integ, key, _octets(inputs, "integ_key"))
-
-
 _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "encrypt": encrypt,
     "aead-seal": aead_seal,
@@ -174,6 +147,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "kem-decapsulate": kem_decapsulate,
     "prf-plus": prf_plus,
     "ikev2-kdf": ikev2_kdf,
+    **ours_esp.OPERATIONS,
 }
 
 
