@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from conformance.tester import ChildSa, IkeSa, Inconclusive, NotApplicable, Received, Tester
+from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, NotApplicable, Received, Tester
+from conformance.tester.child_exchanges import ChildExchange
 from conformance.tester.proposals import group as group_transform
 from reference_impl.crypto.suite import parse_esp, parse_ike
 from reference_impl.wire.message import Message
@@ -23,6 +25,25 @@ def answered_on(tester: Tester, child: ChildSa, tries: int = 3) -> ChildSa | Non
         if child.await_echo(echo, limit):
             return child.carrier(echo)
     return None
+
+
+def further_child(sa: IkeSa, requirement: str | None = None, **options: Any) -> ChildSa:
+    """A further Child SA. Inconclusive when the device accepts none at all; else a refusal breaks `requirement`."""
+    exchange = sa.try_child(**options)
+    expect_accepted(sa.tester, exchange, requirement)
+    if exchange.child is None:
+        sa.tester.fail("an answer that makes a Child SA", exchange.problem, requirement)
+    return exchange.child
+
+
+def expect_accepted(tester: Tester, exchange: ChildExchange, requirement: str | None = None) -> None:
+    """Fail when the Child SA is refused, unless the device refuses the plainest request for one as well."""
+    if Accepted().matches(exchange.reply):
+        return
+    control = tester.establish().try_child()
+    if not Accepted().matches(control.reply):
+        raise Inconclusive(f"the device accepts no further Child SA: {control.problem}")
+    tester.expects(exchange.reply, Accepted(), requirement)
 
 
 def expect_carried(tester: Tester, child: ChildSa, requirement: str | None = None) -> ChildSa:

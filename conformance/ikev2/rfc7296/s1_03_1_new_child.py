@@ -23,7 +23,7 @@ MAX_CHILDREN = 72
 def test_response_payloads(tester: Tester) -> None:
     """The response to a request for a new Child SA has SA, Nr, TSi and TSr, and no KE when the request had none."""
     exchange = tester.establish().try_child()
-    tester.expects(exchange.reply, Accepted())
+    evidence.expect_accepted(tester, exchange)
     assert exchange.reply is not None
     found = set(order_of(exchange.reply))
     due = {PayloadType.SA, PayloadType.NONCE, PayloadType.TSI, PayloadType.TSR}
@@ -41,8 +41,9 @@ def test_response_payloads(tester: Tester) -> None:
 def test_response_has_ke(tester: Tester) -> None:
     """The response has a KE payload of the chosen group when the request had one."""
     suite, group = evidence.pfs_suite(tester), evidence.pfs_group(tester)
-    reply = tester.establish().try_child(offer=suite).reply
-    tester.expects(reply, Accepted())
+    exchange = tester.establish().try_child(offer=suite)
+    evidence.expect_accepted(tester, exchange)
+    reply = exchange.reply
     value = reply.get(KePayload) if reply is not None else None
     tester.check(value is not None, "a KE payload", "none")
     assert value is not None
@@ -62,7 +63,7 @@ def test_response_has_ke(tester: Tester) -> None:
 def test_traffic_by_keymat(tester: Tester, kind: str) -> None:
     """Both directions of a further Child SA use the keys of KEYMAT, taken in order, with the fresh nonces."""
     sa = tester.establish()
-    sa.create_child(offer=evidence.esp_suite(tester, combined=kind == "combined")).expect_ping()
+    evidence.further_child(sa, offer=evidence.esp_suite(tester, combined=kind == "combined")).expect_ping()
 
 
 @covers(
@@ -72,7 +73,7 @@ def test_traffic_by_keymat(tester: Tester, kind: str) -> None:
 )
 def test_traffic_by_keymat_with_ke(tester: Tester) -> None:
     """With a key exchange in CREATE_CHILD_SA its shared secret goes into KEYMAT."""
-    tester.establish().create_child(offer=evidence.pfs_suite(tester)).expect_ping()
+    evidence.further_child(tester.establish(), offer=evidence.pfs_suite(tester)).expect_ping()
 
 
 @covers(
@@ -84,7 +85,7 @@ def test_traffic_by_keymat_with_ke(tester: Tester) -> None:
 def test_parallel_children(tester: Tester) -> None:
     """A second Child SA with the selectors of the first leaves the first in place; packets are accepted on both."""
     sa = tester.establish()
-    first, second = sa.child, sa.create_child()
+    first, second = sa.child, evidence.further_child(sa)
     for child in (first, second, first):
         evidence.expect_carried(tester, child, "rfc7296/2.8/no-duplicate-ts-deletion")
 
@@ -104,7 +105,7 @@ def test_fresh_nonces_and_spis(tester: Tester) -> None:
     nonces, spis = [], [sa.child.spi_out]
     for _ in range(3):
         exchange = sa.try_child()
-        tester.expects(exchange.reply, Accepted())
+        evidence.expect_accepted(tester, exchange)
         assert exchange.reply is not None
         nonce = exchange.reply.get(NoncePayload)
         assert nonce is not None, exchange.problem
@@ -125,7 +126,7 @@ def test_nonce_sizes_accepted(tester: Tester, size: str) -> None:
     """Nonces of 16 (or half the PRF's key, when that is more) and of 256 octets are accepted."""
     sa = tester.establish()
     octets = max(16, sa.suite.prf_algorithm().key_size // 2) if size == "least" else 256
-    tester.expects(sa.try_child(nonce=os.urandom(octets)).reply, Accepted())
+    evidence.expect_accepted(tester, sa.try_child(nonce=os.urandom(octets)))
 
 
 @covers("rfc7296/3.9/nonce-size", needs=("additional_child",), mutants=["accepts-any-nonce"])
@@ -178,7 +179,8 @@ def test_notifies_do_not_refuse(tester: Tester, kind: str) -> None:
             "rfc7296/3.10/no-spi-protocol-ignored",
         ),
     }[kind]
-    tester.expects(tester.establish().try_child(edit=bad.add_first(notify)).reply, Accepted(), requirement)
+    exchange = tester.establish().try_child(edit=bad.add_first(notify))
+    evidence.expect_accepted(tester, exchange, requirement)
 
 
 @covers("rfc7296/1.3.1/tfc-padding-refused", needs=("additional_child", "data_plane"), mutants=["ignores-tfc-refusal"])
@@ -186,7 +188,7 @@ def test_no_tfc_padding(tester: Tester) -> None:
     """After ESP_TFC_PADDING_NOT_SUPPORTED the device sends packets without traffic flow confidentiality padding."""
     sa = tester.establish()
     notify = NotifyPayload(NotifyType.ESP_TFC_PADDING_NOT_SUPPORTED)
-    child = sa.create_child(edit=bad.add_first(notify))
+    child = evidence.further_child(sa, edit=bad.add_first(notify))
     child.expect_ping()
     for packet in child.packets:
         inner = packet.inner or b""
@@ -198,6 +200,7 @@ def test_no_tfc_padding(tester: Tester) -> None:
 def test_limit_of_children(tester: Tester) -> None:
     """A device that wants no more Child SAs on an IKE SA says NO_ADDITIONAL_SAS, and keeps those it has."""
     sa = tester.establish()
+    evidence.further_child(sa)
     for _ in range(MAX_CHILDREN):
         exchange = sa.try_child()
         if exchange.child is None:

@@ -9,6 +9,7 @@ from conformance.tester import (
     Edit,
     Empty,
     ErrorNotify,
+    Inconclusive,
     NotApplicable,
     Notify,
     Tester,
@@ -163,7 +164,9 @@ def test_inherited_child_rekeyed(tester: Tester) -> None:
 def test_roles_change(tester: Tester) -> None:
     """Who initiates the rekey becomes the original initiator: the device, once initiator, clears the I flag."""
     sa = tester.await_initiation().accept()
-    new = sa.rekey_ike(delete_old=False)
+    new = sa.try_rekey_ike().sa
+    if new is None:
+        raise Inconclusive("the device gave its IKE SA up, or does not rekey it")
     new.liveness()
     assert new.last is not None
     flags = Header.parse(new.last.octets).flags

@@ -174,7 +174,7 @@ def test_deleted_child(tester: Tester) -> None:
     """A rekey of a Child SA that has been deleted gets CHILD_SA_NOT_FOUND."""
     sa = tester.establish()
     old = sa.child
-    sa.create_child()
+    evidence.further_child(sa)
     sa.delete_child(old)
     tester.expects(sa.try_child(rekey=old).reply, UNKNOWN)
 

@@ -51,7 +51,7 @@ def test_other_group(tester: Tester) -> None:
         value = reply.get(KePayload)
         chosen = value.group if value is not None else None
         tester.check(chosen == spare, f"KE of the offered group {spare.name}", f"KE of group {chosen}")
-    tester.expects(sa.try_child(offer=evidence.pfs_suite(tester)).reply, Accepted())
+    evidence.expect_accepted(tester, sa.try_child(offer=evidence.pfs_suite(tester)))
 
 
 @covers("rfc7296/3.10.1/no-proposal-chosen-generic", needs=("additional_child",), mutants=["refusal-as-invalid-syntax"])

@@ -29,7 +29,7 @@ def test_rekey_ike_with_children(tester: Tester) -> None:
     """The new IKE SA inherits all the Child SAs of the old one."""
     sa = tester.establish()
     for _ in range(2):
-        sa.create_child()
+        evidence.further_child(sa)
     new = sa.rekey_ike()
     assert len(new.children) == 3
     for child in list(new.children):

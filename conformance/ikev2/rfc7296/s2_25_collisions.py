@@ -205,7 +205,7 @@ def test_not_found_on_successor(tester: Tester) -> None:
     """Also on the successor of its IKE SA, a deleted Child SA is not found any more."""
     sa = tester.establish()
     gone = sa.child
-    sa.create_child()
+    evidence.further_child(sa)
     new = sa.rekey_ike()
     new.request(INFORMATIONAL, [DeletePayload(ProtocolId.ESP, 4, (gone.spi_in,))])
     tester.expects(new.try_child(rekey=gone).reply, Notify(NotifyType.CHILD_SA_NOT_FOUND))
