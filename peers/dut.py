@@ -57,6 +57,7 @@ class DutSpec:
     claims: dict[str, bool]
     timing: dict[str, float]
     modes: tuple[Mode, ...] = ("tunnel",)
+    tester_network: str = TESTER_NETWORK
 
 
 def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: str, pool: str = "") -> list[Connection]:
@@ -67,7 +68,7 @@ def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: st
     anyone = Identity(ANY, "")
     shared = Credentials(psk=credentials.psk)
     gateway = Endpoint(dut, Identity.parse(DUT_IDENTITY), "psk", shared, (PROTECTED,))
-    peer = Endpoint(ANY, anyone, "psk", shared, (TESTER_NETWORK, POOL) if pool else (TESTER_NETWORK,))
+    peer = Endpoint(ANY, anyone, "psk", shared, (spec.tester_network, POOL) if pool else (spec.tester_network,))
     base = Connection("psk", gateway, peer, spec.ike, spec.child, fragmentation=True, pool=pool)
     made = [base]
     for kind in spec.key_types:
@@ -83,7 +84,7 @@ def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: st
         )
     for each in tuple(made):
         name = CONNECTION if each is base else f"{CONNECTION}-{each.name}"
-        target = replace(each.remote, address=tester, networks=(TESTER_NETWORK,))
+        target = replace(each.remote, address=tester, networks=(spec.tester_network,))
         made.append(replace(each, name=name, remote=target, pool=""))
     return made
 
@@ -100,7 +101,7 @@ def profile(
             "address": address,
             "auth": auth[0],
             "proposals": {"ike": list(spec.ike), "child": list(spec.child)},
-            "traffic": {"local": PROTECTED, "remote": TESTER_NETWORK, "ping": PROTECTED_HOST},
+            "traffic": {"local": PROTECTED, "remote": spec.tester_network, "ping": PROTECTED_HOST},
             "claims": dict(spec.claims),
             "timing": dict(spec.timing),
             "trigger": {"driver": name, "connection": CONNECTION},

@@ -77,6 +77,10 @@ class Agent:
         """Write a file in the machine, readable by its root only."""
         self._exchange({"write": path, "text": text})
 
+    def restart(self) -> str:
+        """Start pluto again when it has died; says with which status it had ended."""
+        return str(self._exchange({"restart": True})["output"])
+
     def close(self) -> None:
         """Close the connection; a later command opens it again."""
         if self._socket:

@@ -63,9 +63,12 @@ class LibreswanDriver:
     def _whack(self, *arguments: str) -> str:
         return self._check([f"{_BIN}/whack", *arguments])
 
-    def load(self, connection: Connection) -> None:
-        """Add a connection with its secret or certificates; a further call with the same name replaces it."""
-        text = render.connection(connection)
+    def load(self, connection: Connection, further: Sequence[Connection] = ()) -> None:
+        """Add a connection with its secret or certificates; a further call with the same name replaces it.
+
+        further: connections with the same credentials, added by the same command.
+        """
+        text = "\n".join(map(render.connection, (connection, *further)))
         self._certificates(connection)
         if secret := render.secret(connection):
             self._secrets[connection.name] = secret
@@ -73,7 +76,8 @@ class LibreswanDriver:
             self._whack("--rereadsecrets")
         path = _CONFIG.format(connection.name)
         self._agent.write(path, "config setup\n" + text)
-        self._check([f"{_BIN}/addconn", "--ctlsocket", "/run/pluto/pluto.ctl", "--config", path, connection.name])
+        which = "--autoall" if further else connection.name
+        self._check([f"{_BIN}/addconn", "--ctlsocket", "/run/pluto/pluto.ctl", "--config", path, which])
 
     def _certificates(self, connection: Connection) -> None:
         """Certificates go through the shared run folder, the private key in a PKCS #12 file that is removed again."""
@@ -189,7 +193,9 @@ class LibreswanDriver:
 
     def cookies(self, demand: bool) -> None:
         """Demand cookies at once, or never."""
-        self._whack("--ddos-busy" if demand else "--ddos-unlimited")
+        mode = "--ddos-busy" if demand else "--ddos-unlimited"
+        self._agent.write("/run/ikeproof/ddos", mode)
+        self._whack(mode)
 
     def run(self, command: Sequence[str]) -> tuple[int, str]:
         """Run a command in the peer's machine (``tc``, ``ip``, ``nft``): exit status and output."""
@@ -204,7 +210,11 @@ class LibreswanDriver:
         return (self.folder / "pluto.log").read_text(errors="replace")
 
     def reset(self) -> None:
-        """Delete every IKE SA without a word to the other end."""
+        """Delete every IKE SA without a word to the other end. A pluto that died is started again."""
+        if self._agent.run([f"{_BIN}/whack", "--briefstatus"])[0]:
+            self._agent.restart()
+            self._wait_for_pluto()
+            return
         self._whack("--impair", "send_no_delete")
         try:
             views = self.state()
