@@ -444,7 +444,7 @@ def esn_not_in_icv(patch: Patch) -> None:
     from reference_impl.ipsec.esp import CombinedTransform
 
     def seal(self: Any, sequence: int, plaintext: bytes, iv: bytes | None = None) -> bytes:
-        header = self.spi.to_bytes(4, "big") + (sequence & 0xFFFFFFFF).to_bytes(4, "big")
+        header = int(self.spi).to_bytes(4, "big") + (sequence & 0xFFFFFFFF).to_bytes(4, "big")
         nonce = iv or sequence.to_bytes(8, "big")
         sealed: bytes = self._encrypt(self._salt + nonce, plaintext, header)
         return header + nonce + sealed

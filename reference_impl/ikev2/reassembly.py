@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.wire.header import Header
 
-from . import messages
-from . import closing
+from . import closing, messages
 from .events import Reason
 from .fragments import FragmentVerdict, Reassembly
 from .messages import Path

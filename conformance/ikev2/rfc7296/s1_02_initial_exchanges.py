@@ -147,6 +147,6 @@ def test_group_not_offered_demanded(tester: Tester) -> None:
     tester.answers_to(lambda: peer.refuse_init(NotifyType.INVALID_KE_PAYLOAD, int(foreign).to_bytes(2, "big")))
     for item in tester.since(start):
         value = item.message.get(KePayload) if item.is_request and item.message else None
-        if value is not None:
+        if value is not None and item.message is not None:
             same = offered_groups(offer_of(item.message))
             tester.check(value.group in same, "a KE payload of a group of its offer", f"group {value.group}")

@@ -17,7 +17,7 @@ from conformance.tester import (
     order_of,
 )
 from conformance.tester.child_exchanges import new_ike_sa
-from conformance.tester.proposals import offered_groups
+from conformance.tester.proposals import offered_groups, select_ike
 from reference_impl.crypto.suite import parse_ike
 from reference_impl.wire.header import Flags, Header
 from reference_impl.wire.message import Message
@@ -235,7 +235,7 @@ def test_response_without_ke(tester: Tester) -> None:
     sa = tester.establish()
     received, request = rekey_request(tester, sa)
     offer, nonce = request.get(SaPayload), request.get(NoncePayload)
-    found = automatic.select_ike(offer, [sa.suite]) if offer is not None else None
+    found = select_ike(offer, [sa.suite]) if offer is not None else None
     if found is None or nonce is None:
         raise Inconclusive("the device does not offer the present suite")
     (proposal, suite), own_spi, own_nonce = found, b"\x21" * 8, b"\x5a" * 32

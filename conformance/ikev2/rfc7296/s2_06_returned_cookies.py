@@ -1,5 +1,7 @@
 """RFC 7296 section 2.6: an initiator that is asked for a cookie."""
 
+from functools import partial
+
 import pytest
 
 from conformance.ikev2.offers import encoded, expect_retry
@@ -66,8 +68,8 @@ def test_cookie_exchanges_limited(tester: Tester) -> None:
     peer = tester.await_initiation()
     for number in range(MANY):
         sent = tester.mark()
-        cookie = number.to_bytes(4, "big")
-        tester.answers_to(lambda cookie=cookie: peer.reply([NotifyPayload(NotifyType.COOKIE, cookie)]))
+        demand = NotifyPayload(NotifyType.COOKIE, number.to_bytes(4, "big"))
+        tester.answers_to(partial(peer.reply, [demand]))
         if not any(item.is_request for item in tester.since(sent)):
             return
         try:

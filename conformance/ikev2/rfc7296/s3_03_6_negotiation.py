@@ -23,7 +23,7 @@ from conformance.tester.proposals import ike_proposal, ike_transforms, integ, se
 from reference_impl.crypto.ke import METHODS, key_exchange
 from reference_impl.crypto.suite import parse_ike
 from reference_impl.wire.base import Payload
-from reference_impl.wire.registries import Encr, Group, Integ, TransformType
+from reference_impl.wire.registries import Encr, Group, Integ, ProtocolId, TransformType
 from reference_impl.wire.sa import Attribute, Proposal, SaPayload, Transform, key_length
 from reference_impl.wire.simple import KePayload
 
@@ -138,7 +138,7 @@ WRONG_ANSWERS: dict[str, Callable[[Proposal], list[Proposal]]] = {
     "integrity-not-offered": _also(integ(Integ.HMAC_MD5_96)),
     "two-prfs": _also(Transform(TransformType.PRF, 65001)),
     "number-not-offered": lambda chosen: [replace(chosen, number=200)],
-    "other-protocol": lambda chosen: [replace(chosen, protocol=3, spi=b"ikep")],
+    "other-protocol": lambda chosen: [replace(chosen, protocol=ProtocolId.ESP, spi=b"ikep")],
     "two-proposals": lambda chosen: [chosen, replace(chosen, number=chosen.number + 1)],
     "no-proposal": lambda chosen: [],
 }

@@ -14,7 +14,7 @@ from reference_impl.wire.simple import KePayload
 PRIMES = {Group.CURVE25519: (2**255 - 19, 9), Group.CURVE448: (2**448 - 2**224 - 1, 5)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BasePoint:
     """The exchange whose private value is 1: the shared secret is the peer's public value."""
 
