@@ -55,12 +55,20 @@ def expect_carried(tester: Tester, child: ChildSa, requirement: str | None = Non
 
 
 def expect_refused_esp(tester: Tester, dead: ChildSa, alive: ChildSa, requirement: str | None = None) -> None:
-    """Fail if an echo request on `dead` is answered by the time `alive` has answered one."""
-    echo = dead.send_ping(note="on a Child SA that is gone")
-    expect_carried(tester, alive)
-    tester.drain(tester.profile.timing.fence_grace)
-    if dead.answered(echo):
+    """Fail if echo requests on `dead` are answered, while `alive` answers and so shows that they have been looked at.
+
+    A device may take a moment to remove an SA: what counts is the last of three requests.
+    """
+    for _ in range(3):
+        echo = dead.send_ping(note="on a Child SA that is gone")
+        carried = answered_on(tester, alive) is not None
+        tester.drain(tester.profile.timing.fence_grace)
+        if not dead.answered(echo):
+            break
+    else:
         tester.fail(f"ESP with SPI {dead.spi_out.hex()} is not accepted any more", "an echo reply", requirement)
+    if not carried:
+        raise Inconclusive("no other Child SA carries traffic, so that silence says nothing")
 
 
 def esp_suite(tester: Tester, *, combined: bool) -> str:
