@@ -365,6 +365,10 @@ class IkeSa:
         self.expected_id = max(self.expected_id, received.message_id + 1)
         return datagrams[0]
 
+    def answers_sent(self, message_id: int) -> list[bytes]:
+        """The datagrams (IKE messages) that answered the device's request with this Message ID; empty before."""
+        return list(self._answers.get(message_id, ()))
+
     def answer_automatically(self, received: Received) -> None:
         """Answer as a well-behaved peer would: liveness, deletes, new Child SAs, rekeys (see `automatic`)."""
         automatic.respond(self, received)

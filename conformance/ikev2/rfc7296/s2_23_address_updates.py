@@ -94,7 +94,7 @@ def expect_unmoved(tester: Tester, act: Callable[[IkeSa, Port], object]) -> None
 
 
 @covers(FOLLOWS, needs=NEEDS, mutants=["follows-unauthenticated-messages"])
-def test_bad_icv(tester: Tester) -> None:
+def test_unmoved_by_bad_icv(tester: Tester) -> None:
     """A request whose integrity check fails does not move the peer's address."""
 
     def act(sa: IkeSa, port: Port) -> None:
@@ -104,7 +104,7 @@ def test_bad_icv(tester: Tester) -> None:
 
 
 @covers(FOLLOWS, needs=NEEDS, mutants=["follows-unauthenticated-messages"])
-def test_unprotected(tester: Tester) -> None:
+def test_unmoved_by_unprotected(tester: Tester) -> None:
     """An unprotected message with the SPIs of the IKE SA does not move the peer's address."""
 
     def act(sa: IkeSa, port: Port) -> None:
@@ -116,7 +116,7 @@ def test_unprotected(tester: Tester) -> None:
 
 
 @covers("rfc7296/2.23/update-only-on-new-packet", FOLLOWS, needs=NEEDS, mutants=["follows-replayed-requests"])
-def test_replayed_request(tester: Tester) -> None:
+def test_unmoved_by_replayed_request(tester: Tester) -> None:
     """A copy of an earlier request, authentic but not new, does not move the peer's address."""
 
     def act(sa: IkeSa, port: Port) -> None:
@@ -134,7 +134,7 @@ def test_replayed_request(tester: Tester) -> None:
     needs=(*NEEDS, "data_plane"),
     mutants=["follows-replayed-esp"],
 )
-def test_replayed_esp(tester: Tester) -> None:
+def test_unmoved_by_replayed_esp(tester: Tester) -> None:
     """A copy of an earlier ESP packet does not move the peer's address."""
 
     def act(sa: IkeSa, port: Port) -> None:
@@ -148,7 +148,7 @@ def test_replayed_esp(tester: Tester) -> None:
 
 
 @covers(FOLLOWS, needs=(*NEEDS, "data_plane"), mutants=["follows-unauthenticated-esp"])
-def test_forged_esp(tester: Tester) -> None:
+def test_unmoved_by_forged_esp(tester: Tester) -> None:
     """An ESP packet whose integrity check fails does not move the peer's address."""
 
     def act(sa: IkeSa, port: Port) -> None:
@@ -164,7 +164,7 @@ def test_forged_esp(tester: Tester) -> None:
     needs=NEEDS,
     mutants=["keepalives-move-peer"],
 )
-def test_keepalive(tester: Tester) -> None:
+def test_unmoved_by_keepalive(tester: Tester) -> None:
     """A NAT keepalive, which anybody can send, does not move the peer's address."""
     expect_unmoved(tester, lambda sa, port: tester.send_datagram(b"\xff", port=port, summary="NAT keepalive"))
 
