@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 from conformance.tester import Draft, IkeSa, Inconclusive, Received, Sent, Tester
+from conformance.tester.initial import selectors
+from conformance.tester.proposals import esp_sa_payload, offered_groups
+from reference_impl.crypto.ke import key_exchange
 from reference_impl.wire.encrypted import SkfPayload
 from reference_impl.wire.header import Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
 from reference_impl.wire.payload import encode_chain
 from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType
+from reference_impl.wire.simple import KePayload, NoncePayload
+from reference_impl.wire.ts import TsiPayload, TsrPayload
 
 # Private status and payload types, which nobody knows: the first is ignored, the second refused when it is critical.
 UNKNOWN_STATUS = NotifyType(40_977)
@@ -38,8 +43,18 @@ def notice(octets: int = 300) -> NotifyPayload:
 
 
 def request(sa: IkeSa, octets: int = 300) -> Draft:
-    """An INFORMATIONAL request that any responder answers without an error."""
-    return sa.draft(ExchangeType.INFORMATIONAL, [notice(octets)])
+    """A request that is answered without an error: for a Child SA, of a device that does not refuse further ones.
+
+    Not INFORMATIONAL where that can be avoided: some devices do not reassemble those, which has a test of its own.
+    """
+    if not sa.tester.claims("additional_child"):
+        return sa.draft(ExchangeType.INFORMATIONAL, [notice(octets)])
+    offer = esp_sa_payload(sa.tester.profile.child[0], sa.fresh_spi())
+    own_ts, far_ts = selectors(sa.tester, None, None, "tunnel")
+    payloads = [notice(octets), offer, NoncePayload(os.urandom(32))]
+    if groups := offered_groups(offer):
+        payloads.append(KePayload(groups[0], key_exchange(groups[0]).public))
+    return sa.draft(ExchangeType.CREATE_CHILD_SA, [*payloads, TsiPayload(own_ts), TsrPayload(far_ts)])
 
 
 def cut(sa: IkeSa, draft: Draft, count: int) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.ikev2.rfc7383.pieces import expect_unanswered, negotiated, notice, responses, take_answer
+from conformance.ikev2.rfc7383.pieces import expect_unanswered, negotiated, notice, request, responses, take_answer
 from conformance.tester import Draft, IkeSa, NoError, Notify, Tester, covers
 from conformance.tester import misbehaviour as bad
 from conformance.tester.draft import apply_edits
@@ -18,6 +18,7 @@ LIMIT = 64 * 1024
 
 @covers(
     "rfc7383/5/parses-only-whole-message",
+    "rfc7383/2.6/reassembled-as-regular",
     needs=(*NEEDS, "data_plane"),
     mutants=["processes-first-fragment"],
 )
@@ -36,13 +37,15 @@ def test_incomplete_delete(tester: Tester) -> None:
     second = sa.fragment(draft, chain_of_both[len(chain) :], 2, 2)
     expect_unanswered(sa, [first])
     child.expect_ping()
-    tester.expects(take_answer(sa, draft, [second]), Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD))
+    reply = take_answer(sa, draft, [second], "rfc7383/2.6/reassembled-as-regular")
+    tester.expects(reply, Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD))
     child.expect_ping()
 
 
 def large(sa: IkeSa) -> tuple[Draft, list[bytes]]:
     """A request of more than 64 KB in fragments that fit an Ethernet frame."""
-    draft = sa.draft(ExchangeType.INFORMATIONAL, [notice(CHUNK * 18) for _ in range(3)])
+    draft = request(sa)
+    draft.payloads[:0] = [notice(CHUNK * 18) for _ in range(3)]
     parts = sa.fragments(draft, CHUNK)
     assert (len(parts) - 1) * CHUNK > LIMIT
     return draft, parts
@@ -81,6 +84,6 @@ def test_excess(tester: Tester) -> None:
 def test_huge_total(tester: Tester) -> None:
     """A fragment that announces 65535 of them is not answered, and the IKE SA goes on with the next whole request."""
     sa = negotiated(tester)
-    draft = sa.draft(ExchangeType.INFORMATIONAL, [notice()])
+    draft = request(sa)
     expect_unanswered(sa, [sa.fragment(draft, bytes(100), 65535, 65535), sa.fragment(draft, bytes(100), 1, 65535)])
     tester.expects(sa.liveness(), NoError())
