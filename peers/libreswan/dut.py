@@ -17,7 +17,7 @@ from peers.dut import DutSpec, Options
 from peers.errors import PeerError
 from peers.lab import Lab, Net, last_words
 from peers.libreswan.driver import LibreswanDriver
-from peers.scenario import Connection, Identity
+from peers.scenario import ANY, Connection, Identity
 
 SPEC = DutSpec(
     ike=(
@@ -107,8 +107,8 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     folder = lab.folder()
     container, address, token = launch(lab, name, name, network, folder, f"{dut.PROTECTED_HOST}/24")
     credentials = DutCredentials.create(SPEC.key_types)
-    targets = {dut.CONNECTION: ("psk", network.gateway)}
-    targets |= {f"{dut.CONNECTION}-{kind}": (kind, network.gateway) for kind in SPEC.key_types}
+    names = (dut.CONNECTION, *(f"{dut.CONNECTION}-{kind}" for kind in SPEC.key_types))
+    targets = {name: (name, network.gateway) for name in names}
     try:
         driver = LibreswanDriver(name, folder, address, token, targets)
     except PeerError as error:
@@ -117,11 +117,13 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
         for connection in dut.connections(
             SPEC, credentials, address, network.gateway, dut.POOL if options.pool else ""
         ):
-            # what the peer initiates are instances of the same templates, so that tests at the same time keep apart
-            if not connection.name.startswith(dut.CONNECTION):
+            if connection.name.startswith(dut.CONNECTION):
+                driver.load(_outgoing(connection))
+            else:
                 own = connection.name == "psk" and not options.pool
                 driver.load(connection, _each_address(connection) if own else ())
         driver.cookies(options.cookies)
+        driver.no_revival()
         version = driver.version
     finally:
         driver.close()
@@ -139,6 +141,15 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
         container=str(container.id),
         interface=network.interface,
     )
+
+
+def _outgoing(connection: Connection) -> Connection:
+    """A template of what the peer initiates: its instances keep tests at the same time apart.
+
+    As initiator libreswan does not take a peer of any identity unless the peer has a certificate.
+    """
+    identity = Identity.parse(TESTER_IDENTITY) if connection.local.auth == "psk" else connection.remote.identity
+    return replace(connection, remote=replace(connection.remote, address=ANY, identity=identity))
 
 
 def _each_address(connection: Connection) -> list[Connection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from peers.errors import NotSupported
@@ -96,8 +97,9 @@ def _end(side: str, end: Endpoint, certificate: str) -> list[str]:
 
 
 def certificate_name(connection: Connection) -> str:
-    """The name of the connection's own certificate in the NSS database, or an empty text."""
-    return f"cert-{connection.name}" if connection.local.credentials.certificate else ""
+    """The name of the connection's own certificate in the NSS database (one per certificate), or an empty text."""
+    certificate = connection.local.credentials.certificate
+    return f"cert-{hashlib.sha256(certificate.encode()).hexdigest()[:12]}" if certificate else ""
 
 
 def connection(value: Connection) -> str:

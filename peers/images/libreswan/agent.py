@@ -67,9 +67,9 @@ def restart(_request: dict[str, Any]) -> dict[str, Any]:
             if file.name != "ipsec.conf":
                 control = ["--ctlsocket", "/run/pluto/pluto.ctl", "--config", str(file)]
                 run({"run": [f"{BIN}/addconn", *control, "--autoall"]})
-        ddos = FOLDER / "ddos"
-        if ddos.exists():
-            run({"run": [f"{BIN}/whack", ddos.read_text()]})
+        for file in (FOLDER / "ddos", FOLDER / "revival"):
+            if file.exists():
+                run({"run": [f"{BIN}/whack", *file.read_text().split()]})
         return {"status": 0, "output": f"it had ended with status {status}"}
 
 
