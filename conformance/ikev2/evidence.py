@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, NotApplicable, Received, Tester
+from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, Kind, NotApplicable, Received, Tester
 from conformance.tester.child_exchanges import ChildExchange
 from conformance.tester.proposals import group as group_transform
 from reference_impl.crypto.suite import parse_esp, parse_ike
@@ -55,18 +55,23 @@ def expect_carried(tester: Tester, child: ChildSa, requirement: str | None = Non
 
 
 def expect_refused_esp(tester: Tester, dead: ChildSa, alive: ChildSa, requirement: str | None = None) -> None:
-    """Fail if echo requests on `dead` are answered, while `alive` answers and so shows that they have been looked at.
+    """Fail if `dead` is used by the device or echo requests on it are answered, while `alive` answers and so shows that they have been looked at.
 
     A device may take a moment to remove an SA: what counts is the last of three requests.
     """
     for _ in range(3):
+        mark = tester.mark()
         echo = dead.send_ping(note="on a Child SA that is gone")
         carried = answered_on(tester, alive) is not None
         tester.drain(tester.profile.timing.fence_grace)
-        if not dead.answered(echo):
+        if any(item.kind == Kind.ESP and item.octets[:4] == dead.spi_in for item in tester.since(mark)):
+            seen = f"a packet with SPI {dead.spi_in.hex()} of it"
+        elif dead.answered(echo):
+            seen = f"an echo reply to a packet with SPI {dead.spi_out.hex()} of it"
+        else:
             break
     else:
-        tester.fail(f"ESP with SPI {dead.spi_out.hex()} is not accepted any more", "an echo reply", requirement)
+        tester.fail("a Child SA that is gone is used in neither direction", seen, requirement)
     if not carried:
         raise Inconclusive("no other Child SA carries traffic, so that silence says nothing")
 
