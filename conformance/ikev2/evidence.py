@@ -55,7 +55,7 @@ def expect_carried(tester: Tester, child: ChildSa, requirement: str | None = Non
 
 
 def expect_refused_esp(tester: Tester, dead: ChildSa, alive: ChildSa, requirement: str | None = None) -> None:
-    """Fail if `dead` is used by the device or echo requests on it are answered, while `alive` answers and so shows that they have been looked at.
+    """Fail if the device uses `dead` or answers echo requests on it; `alive` shows that it has looked at them.
 
     A device may take a moment to remove an SA: what counts is the last of three requests.
     """
