@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -226,8 +225,8 @@ class LibreswanDriver:
         self._whack("--impair", "send_no_delete")
         try:
             for view in self.state():
-                with contextlib.suppress(PeerError):
-                    self._whack("--deletestate", view.handle)
+                # whack follows a state that waits for an answer until that has come; the deletion itself is at once
+                self._agent.run([f"{_BIN}/whack", "--deletestate", view.handle], timeout=0.5)
         finally:
             self._whack("--no-impair", "send_no_delete")
 

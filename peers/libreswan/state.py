@@ -37,7 +37,9 @@ class LogState:
     def feed(self, text: str) -> None:
         """Read further whole lines of the log (``plutodebug=private``)."""
         for line in text.splitlines():
-            if match := _KEYS.search(line):
+            if "Starting Pluto " in line:  # after it died: serial numbers begin anew
+                self.__init__()  # type: ignore[misc]
+            elif match := _KEYS.search(line):
                 # the keys are printed right after or right before the line that names the new IKE SA
                 if self._last is not None and self._last not in self.spis:
                     self.spis[self._last] = (match[1], match[2])
