@@ -254,17 +254,6 @@ def initiator_ignores_fragments(patch: Patch) -> None:
     _collecting(patch, collect)
 
 
-@mutant("accepts-fragments-without-negotiation", breaks="rfc7383/2.4/only-when-both-support")
-def accepts_fragments_without_negotiation(patch: Patch) -> None:
-    """Processes fragments also when fragmentation was not negotiated."""
-
-    def collect(original: Any, engine: Any, sa: Any, *rest: Any) -> Any:
-        sa.fragmentation = True
-        return original(engine, sa, *rest)
-
-    _collecting(patch, collect)
-
-
 @mutant("refuses-small-fragments", breaks="rfc7383/2.5/split-as-blob")
 def refuses_small_fragments(patch: Patch) -> None:
     """Ignores fragments that cannot hold the generic header of a payload."""

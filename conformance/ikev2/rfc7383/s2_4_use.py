@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from conformance.ikev2.rfc7383.pieces import (
     big_answer,
-    cut,
     is_fragment,
     negotiated,
     pieces_of,
-    request,
-    responses,
     text,
 )
-from conformance.tester import Inconclusive, NoError, Tester, covers, error_of
+from conformance.tester import Inconclusive, NoError, Tester, covers
 
 LARGEST_ETHERNET = 1500
 
@@ -22,22 +19,6 @@ def test_response_whole_without_negotiation(tester: Tester) -> None:
     """A responder does not fragment a long response when the initiator has not announced fragmentation."""
     found = pieces_of(big_answer(tester, fragmentation=False))
     tester.check(not found, "no Encrypted Fragment payload", ", ".join(text(item) for item in found))
-
-
-@covers(
-    "rfc7383/2.4/only-when-both-support",
-    needs=("fragmentation",),
-    mutants=["accepts-fragments-without-negotiation"],
-)
-def test_request_without_negotiation(tester: Tester) -> None:
-    """Without negotiation a device does not process a fragmented request: it refuses or drops it."""
-    sa = tester.establish(fragmentation=False, judged=False)
-    accepted = [
-        item.text()
-        for item in responses(sa, cut(sa, request(sa), 2))
-        if item.opened and item.message is not None and error_of(item.message) is None
-    ]
-    tester.check(not accepted, "silence or an error", ", ".join(accepted))
 
 
 @covers("rfc7383/2.4/not-for-small-messages", needs=("fragmentation",), mutants=["fragments-everything"])

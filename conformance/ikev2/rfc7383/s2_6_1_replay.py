@@ -61,17 +61,21 @@ def test_all_fragments_again(tester: Tester) -> None:
 @covers(
     "rfc7383/2.6.1/first-fragment-repeats-response",
     needs=NEEDS,
-    mutants=["ignores-repeated-fragments"],
+    mutants=["answers-repeated-fragments-anew"],
 )
 def test_smaller_fragments_later(tester: Tester) -> None:
-    """A request that was answered and comes again in more fragments (path MTU discovery) brings the response once."""
+    """A request that was answered and comes again in more fragments (path MTU discovery) is not processed again.
+
+    The response may come once more; whether fragments of another total are "retransmitted" ones is not said.
+    """
     sa = negotiated(tester)
     draft = request(sa)
     older, newer = cut(sa, draft, 2), cut(sa, draft, 4)
     tester.expects(take_answer(sa, draft, older), NoError())
     assert sa.last is not None
     response = sa.last.octets
-    expect_repeated(tester, responses(sa, newer), response)
+    if found := responses(sa, newer):
+        expect_repeated(tester, found, response)
 
 
 @covers("rfc7383/2.6.1/replay-by-number-and-total", needs=NEEDS, mutants=["one-fragment-per-message-id"])
