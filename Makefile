@@ -31,7 +31,7 @@ packages:
 	@.ci/packages
 
 conformance: $(STAMP) $(if $(filter $(DUT),$(PEERS)),packages)
-	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(ARGS)
+	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(if $(filter reference,$(DUT)),--strict) $(ARGS)
 
 test: packages $(STAMP)
 	@.ci/lanes lint unit conformance mutants vectors bench --lab lab $(PEERS:%=peer-%) interop

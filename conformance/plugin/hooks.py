@@ -321,6 +321,8 @@ def reported(
     shown = judgement.verdict
     if judgement.verdict == "fail":
         shown = "known" if known else "should" if judgement.deviation == "SHOULD" and not strict else "fail"
+    elif judgement.verdict == "inconclusive" and strict:
+        shown = "error"
     if shown == "pass":
         return report
     report.ikeproof = shown  # type: ignore[attr-defined]

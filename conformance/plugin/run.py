@@ -123,7 +123,9 @@ class Run:
 
     def _fails(self, test: Mapping[str, Any], config: pytest.Config) -> bool:
         kind = summary.column(test)
-        return kind in ("MUST", "error") or (kind == "SHOULD" and bool(config.option.strict))
+        return kind in ("MUST", "STATEMENT", "error") or (
+            kind in ("SHOULD", "inconclusive") and bool(config.option.strict)
+        )
 
     def report(self) -> None:
         """Make the HTML and JUnit reports beside results.json."""
@@ -142,6 +144,8 @@ class Run:
             return []
         tests = self.results["tests"]
         lines = [*summary.table(tests, catalogue()), "", summary.headline(tests)]
+        if tests:
+            lines.append(f"{sum(test['duration'] for test in tests) / len(tests):.3f} s per test case on average")
         for test in [item for item in tests if item["verdict"] == "fail"][:DETAILS]:
             known = test["known_deviation"]
             kind = f"known deviation {known['id']}" if known else _BROKEN[test["deviation"]]
