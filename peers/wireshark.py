@@ -191,7 +191,8 @@ def _ike(protocols: dict[str, ET.Element]) -> IkeMessage:
     for each in _payloads(proto):
         fields = tuple((item.get("name", ""), item.get("show", "")) for item in each.iter("field") if item is not each)
         if each.get("show") in (_SK, _SKF):
-            fields = ()
+            # what is inside follows as payloads of its own
+            fields = tuple(item for item in fields if item[0] in ("isakmp.frag.number", "isakmp.frag.total"))
         payloads.append(Payload(int(each.get("show", "0")), each.get("showname", ""), fields))
     checks = [item.get("showname", "") for item in proto.iter("field") if item.get("name") == "isakmp.enc.icd"]
     return IkeMessage(

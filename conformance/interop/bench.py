@@ -12,7 +12,7 @@ from conformance.interop.site import Side, Site
 from conformance.interop.wire import Broken, Spis, Wire
 from peers import keys, pcap
 from peers.capture import Capture
-from peers.driver import IkeSaView
+from peers.driver import ChildSaView, IkeSaView
 from peers.errors import LabError, PeerError
 from peers.scenario import ANY, AuthMethod, Connection
 
@@ -139,23 +139,37 @@ class Bench:
 
     def nothing_left(self, *, ike: bool = True) -> None:
         """No end has an established IKE SA (`ike`), no end a Child SA. Raises Broken."""
-
-        def rest(side: Side) -> str:
-            established = [sa for sa in side.driver.state() if sa.established]
-            if ike and established:
-                return f"an IKE SA with SPIs {established[0].spi_i}/{established[0].spi_r} is established"
-            children = self.up(side)
-            return f"a Child SA with inbound SPI {children[0]} is installed" if children else ""
-
         for side in self.sides:
-            if not wait(lambda side=side: not rest(side), 3.0):  # type: ignore[misc]
-                raise Broken(side.name, "no SA afterwards", rest(side))
+            self._without(side, lambda sa: sa.established and ike, lambda child: True)
+
+    def gone(self, sa: IkeSaView, *, ike: bool = True) -> None:
+        """No end has this IKE SA (`ike`) and its Child SAs. Raises Broken.
+
+        What an end sets up anew is no concern of it: a connection that is to stay up comes back.
+        """
+        spis = {spi for child in sa.children for spi in (child.spi_in, child.spi_out)}
+        for side in self.sides:
+            self._without(side, lambda each: ike and each.spi_i == sa.spi_i, lambda child: child.spi_in in spis)
+
+    def _without(
+        self, side: Side, unwanted: Callable[[IkeSaView], bool], child_unwanted: Callable[[ChildSaView], bool]
+    ) -> None:
+        def rest() -> str:
+            for sa in side.driver.state():
+                if unwanted(sa):
+                    return f"the IKE SA with SPIs {sa.spi_i}/{sa.spi_r} is {sa.state}"
+                for child in sa.children:
+                    if child.state == "installed" and child_unwanted(child):
+                        return f"the Child SA with inbound SPI {child.spi_in} is installed"
+            return ""
+
+        if not wait(lambda: not rest(), 3.0) and (found := rest()):
+            raise Broken(side.name, "no such SA afterwards", found)
 
     def ping(self, count: int = 2) -> bool:
-        """Echo requests both ways; whether all were answered. The judgement is made on the capture."""
+        """Echo requests both ways, as long as they are answered; whether all were. The capture is what is judged."""
         forth = self.initiator.driver.ping(self.responder.host, self.initiator.host, count)
-        back = self.responder.driver.ping(self.initiator.host, self.responder.host, count)
-        return forth.ok and back.ok
+        return forth.ok and self.responder.driver.ping(self.initiator.host, self.responder.host, count).ok
 
     def seen(self, exchange: int, *, response: bool = True, source: str = "") -> int:
         """How many IKE messages of an exchange type the capture has by now."""

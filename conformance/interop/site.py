@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -96,9 +97,11 @@ class Side:
         self._mark = len(self.driver.logs())
 
     def remove(self, connection: Connection) -> None:
-        """Drop every SA and the connection."""
-        self.driver.reset()
+        """Drop the connection and every SA."""
         self.driver.unload(connection.name)
+        # libreswan's went with the connection; asked to delete them it would wait for the other end
+        if self.driver.state():
+            self.driver.reset()
 
     def candidates(self) -> Candidates:
         """The session keys since `install`."""
@@ -171,6 +174,7 @@ class Site:
             self.rogue = TestCa.create("another CA", organization="elsewhere")
             self._folder = Path(tempfile.mkdtemp(prefix="ikeproof-interop-"))
             self._sides: dict[tuple[str, Place], Side] = {}
+            self._foreign: dict[str, Credentials] = {}
             self._box: NatBox | None = None
         except BaseException:
             self.lab.close()
@@ -233,14 +237,15 @@ class Site:
             raise LabError(f"the host takes no further address: {done.stderr.strip()}", "Run as root")
         return address
 
+    def untrusted(self, side: Side, auth: KeyType) -> Endpoint:
+        """The side's endpoint with a certificate of the right name from another CA; what it trusts stays the same."""
+        if side.label not in self._foreign:
+            self._foreign[side.label] = replace(self.rogue.issue(auth, side.identity(auth)), ca=self.ca.pem)
+        return replace(side.endpoint(auth), credentials=self._foreign[side.label])
+
     def close(self) -> None:
         """Stop everything."""
         for side in self._sides.values():
             side.close()
         self.lab.close()
-
-
-def untrusted(site: Site, side: Side, auth: KeyType) -> Endpoint:
-    """The side's endpoint with a certificate of the right name from another CA; what it trusts stays the same."""
-    own = replace(site.rogue.issue(auth, side.identity(auth)), ca=site.ca.pem)
-    return replace(side.endpoint(auth), credentials=own)
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -63,7 +63,7 @@ def _delete_child(bench: Bench, side: Side) -> None:
     sa = bench.establish()
     bench.ping(1)
     side.driver.delete_child(sa.spi_i)
-    bench.nothing_left(ike=False)
+    bench.gone(sa, ike=False)
     wire = bench.judge(settle=0.3)
     spis = checks.established(wire, bench)
     exchange = wire.the(
@@ -94,7 +94,7 @@ def _delete_ike(bench: Bench, side: Side) -> None:
     sa = bench.establish()
     bench.ping(1)
     side.driver.delete_ike(sa.spi_i)
-    bench.nothing_left()
+    bench.gone(sa)
     wire = bench.judge(settle=0.3)
     checks.established(wire, bench)
     exchange = wire.the(

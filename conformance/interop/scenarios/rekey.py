@@ -97,8 +97,9 @@ def _rekey_ike(bench: Bench, side: Side) -> None:
 
     wait(renewed)
     bench.ping()
-    bench.initiator.driver.delete_ike(bench.ike_sa(bench.initiator).spi_i)
-    bench.nothing_left()
+    new_sa = bench.ike_sa(bench.initiator)
+    bench.initiator.driver.delete_ike(new_sa.spi_i)
+    bench.gone(new_sa)
     wire = bench.judge()
     child = checks.established(wire, bench)
     exchange = wire.the(
