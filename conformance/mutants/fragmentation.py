@@ -254,12 +254,23 @@ def initiator_ignores_fragments(patch: Patch) -> None:
     _collecting(patch, collect)
 
 
+@mutant("answers-fragments-by-fragments", breaks="rfc7383/2.4/only-when-both-support")
+def answers_fragments_by_fragments(patch: Patch) -> None:
+    """Takes a fragment for a sign that the peer supports fragmentation, though it has not announced it."""
+
+    def collect(original: Any, engine: Any, sa: Any, *rest: Any) -> Any:
+        sa.fragmentation = True
+        return original(engine, sa, *rest)
+
+    _collecting(patch, collect)
+
+
 @mutant("refuses-small-fragments", breaks="rfc7383/2.5/split-as-blob")
 def refuses_small_fragments(patch: Patch) -> None:
-    """Ignores fragments that cannot hold the generic header of a payload."""
+    """Ignores fragments of less than 16 octets."""
 
     def collect(original: Any, engine: Any, sa: Any, header: Any, opened: Any, path: Any) -> Any:
-        return original(engine, sa, header, opened, path) if len(opened.inner) >= 4 else None
+        return original(engine, sa, header, opened, path) if len(opened.inner) >= 16 else None
 
     _collecting(patch, collect)
 

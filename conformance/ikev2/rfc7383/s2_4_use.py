@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.ikev2.rfc7383.pieces import (
     big_answer,
+    certificate_method,
     is_fragment,
     negotiated,
     pieces_of,
@@ -18,6 +19,15 @@ LARGEST_ETHERNET = 1500
 def test_response_whole_without_negotiation(tester: Tester) -> None:
     """A responder does not fragment a long response when the initiator has not announced fragmentation."""
     found = pieces_of(big_answer(tester, fragmentation=False))
+    tester.check(not found, "no Encrypted Fragment payload", ", ".join(text(item) for item in found))
+
+
+@covers("rfc7383/2.4/only-when-both-support", needs=("certificates",), mutants=["answers-fragments-by-fragments"])
+def test_fragments_without_negotiation(tester: Tester) -> None:
+    """Without negotiation, a fragmented request is not answered by fragments, but in one message or not at all."""
+    mark = tester.mark()
+    tester.attempt(auth=certificate_method(tester), fragmentation=False, fragment=400, silent=True)
+    found = pieces_of(tester.since(mark))
     tester.check(not found, "no Encrypted Fragment payload", ", ".join(text(item) for item in found))
 
 
