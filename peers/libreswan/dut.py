@@ -73,7 +73,7 @@ SPEC = DutSpec(
         "trigger_liveness": True,
         "short_lifetimes": False,
     },
-    timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.0, "trigger": 3.0},
+    timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.6, "trigger": 3.0},
     tester_network="10.2.0.0/26",
 )
 TESTER_IDENTITY = "fqdn:tester.example"
@@ -114,12 +114,14 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     except PeerError as error:
         raise PeerError(f"{error.what}; the container says: {last_words(container)}", error.advice) from None
     try:
-        for connection in dut.connections(
-            SPEC, credentials, address, network.gateway, dut.POOL if options.pool else ""
-        ):
+        pool = dut.POOL if options.pool else ""
+        made = dut.connections(SPEC, credentials, address, network.gateway, pool)
+        # as responder pluto takes the newest of the connections that fit equally well: those to initiate come first
+        for connection in made:
             if connection.name.startswith(dut.CONNECTION):
                 driver.load(_outgoing(connection))
-            else:
+        for connection in made:
+            if not connection.name.startswith(dut.CONNECTION):
                 own = connection.name == "psk" and not options.pool
                 driver.load(connection, _each_address(connection) if own else ())
         driver.cookies(options.cookies)
