@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vectors.adapters import Adapter
 from vectors.adapters.builtin import BUILTIN, adapter
 from vectors.adapters.process import ProcessAdapter, ProtocolError
 from vectors.model import DATA, VectorError, VectorSet, files, load
+from vectors.readme import README, with_table
 from vectors.replay import Outcome, replay
 
 _folder = click.option(
@@ -25,6 +27,11 @@ _algorithm = click.option("--algorithm", multiple=True, help="Only sets with thi
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """IPsec test vectors: what there is, whether the files are sound, and what an implementation makes of them."""
+
+
+def _console() -> Console:
+    """A table is not squeezed where nobody's terminal sets the width."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
 
 
 def _load_all(
@@ -72,7 +79,7 @@ def list_(data: Path, wanted: tuple[str, ...], algorithm: tuple[str, ...]) -> No
         total += len(vectors.cases)
         source = f"{vectors.document}, {vectors.section}"
         table.add_row(vectors.name, vectors.operation.name, str(len(vectors.cases)), source, vectors.proves)
-    Console().print(table)
+    _console().print(table)
     click.echo(f"{table.row_count} sets, {total} cases")
     _finish(broken)
 
@@ -138,12 +145,29 @@ def replay_(
         table.add_row(
             vectors.name, str(len(vectors.cases)), *columns[vectors.name], f"{vectors.document}, {vectors.section}"
         )
-    Console().print(table)
+    _console().print(table)
+    sourceless = sum(not (vectors.document and vectors.section and vectors.licence) for vectors in sets)
     for line in failures[:50]:
         click.echo(line, err=True)
     cases = sum(len(vectors.cases) for vectors in sets)
-    click.echo(f"{len(sets)} sets, {cases} cases, {len(failures)} failures")
+    unproved = [name for name, seen in columns.items() if all("passed" not in cell for cell in seen)]
+    if all_adapters:
+        failures += [f"{name}: no adapter answers any of its cases" for name in unproved]
+    click.echo(f"{len(sets)} sets, {cases} cases, {len(failures)} failures, {sourceless} sets without source")
     _finish(broken, bool(failures))
+
+
+@main.command("readme")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when the table is not current.")
+def readme_(check: bool) -> None:
+    """Write the table of sets in vectors/README.md anew."""
+    old = README.read_text(encoding="utf-8")
+    new = with_table(old, [load(path) for path in files()])
+    if check:
+        click.echo("current" if new == old else "the table is not current: run `python -m vectors readme`")
+        raise SystemExit(new != old)
+    README.write_text(new, encoding="utf-8")
+    click.echo(f"{README}: written")
 
 
 def _cell(passed: int, failed: int, unsupported: int) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import struct
 from collections.abc import Callable
-from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
@@ -287,7 +286,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "ikev1-psk-kdf": ikev1_psk_kdf,
     "ikev1-sig-kdf": ikev1_sig_kdf,
     "group": openssl_modp.group,
-    **{name: partial(function, mac=_mac_function) for name, function in openssl_esp.OPERATIONS.items()},
+    **{name: openssl_esp.bound(function, _mac_function) for name, function in openssl_esp.OPERATIONS.items()},
 }
 
 

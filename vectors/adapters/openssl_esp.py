@@ -202,3 +202,10 @@ OPERATIONS: dict[str, Callable[[dict[str, Input], Mac], dict[str, Input]]] = {
     "esp-open": open_,
     "ike-sk-open": sk_open,
 }
+
+
+def bound(
+    function: Callable[[dict[str, Input], Mac], dict[str, Input]], mac: Mac
+) -> Callable[[dict[str, Input]], dict[str, Input]]:
+    """The operation with its MAC algorithms filled in."""
+    return lambda inputs: function(inputs, mac)

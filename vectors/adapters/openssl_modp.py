@@ -1,7 +1,7 @@
 """MODP groups of the second adapter: parameters computed another way than the reference's, exponentiation by OpenSSL.
 
-OpenSSL computes the shared secrets of the groups of RFC 2409 and RFC 3526. It does not take the parameters of RFC 5114
-from outside in every build, so those three are plain integers, with the subgroup test of RFC 6989, section 2.2.
+OpenSSL computes the shared secrets of the groups of RFC 2409 and RFC 3526. The three groups of RFC 5114 are computed
+with plain integers, and with the subgroup test of RFC 6989, section 2.2.
 """
 
 from __future__ import annotations
