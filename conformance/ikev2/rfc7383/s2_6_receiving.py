@@ -9,6 +9,7 @@ from conformance.tester import Deleted, IkeSa, NoError, NotApplicable, Notify, T
 from conformance.tester import misbehaviour as bad
 from conformance.tester.draft import apply_edits
 from reference_impl.wire.notify import DeletePayload
+from reference_impl.wire.payload import encode_chain
 from reference_impl.wire.registries import ExchangeType, NotifyType, ProtocolId
 
 NEEDS = ("fragmentation",)
@@ -77,11 +78,16 @@ def test_one_fragment(tester: Tester) -> None:
 
 @covers("rfc7383/2.5/split-as-blob", needs=NEEDS, mutants=["refuses-small-fragments"])
 def test_cut_in_headers(tester: Tester) -> None:
-    """Fragments may end anywhere, also within the generic header of an inner payload."""
+    """Fragments may end anywhere, also within the generic header of an inner payload, and be of two octets."""
     sa = negotiated(tester)
     draft = request(sa, 0)
-    # The notification in front has 8 octets, so that the first fragment ends within the next generic header.
-    parts = sa.fragments(draft, 10 if len(draft.payloads) > 1 else 2)
+    first, chain = encode_chain(draft.payloads)
+    # The notification in front has 8 octets: the cuts are within its header and within the next one.
+    chunks = [chain[:2], chain[2:10], chain[10:12], chain[12:]] if len(chain) > 12 else [chain[:2], chain[2:]]
+    parts = [
+        sa.fragment(draft, chunk, number, len(chunks), first if number == 1 else 0)
+        for number, chunk in enumerate(chunks, 1)
+    ]
     tester.expects(take_answer(sa, draft, parts), NoError())
 
 
