@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.ikev2.rfc7383.pieces import expect_unanswered, negotiated, notice, request, responses, take_answer
-from conformance.tester import Draft, IkeSa, NoError, Notify, Tester, covers
+from conformance.tester import Draft, IkeSa, Notify, Tester, covers
 from conformance.tester import misbehaviour as bad
 from conformance.tester.draft import apply_edits
 from reference_impl.wire.notify import DeletePayload
