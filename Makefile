@@ -13,7 +13,7 @@ PEERS := strongswan-5.9 strongswan-6.0 libreswan-5.2
 help:
 	@echo 'make conformance [DUT=reference|strongswan-5.9|strongswan-6.0|libreswan-5.2|profile.toml] [ARGS=…]'
 	@echo 'make test        everything that CI runs'
-	@echo 'make lint | unit | mutants | vectors | bench | lab | peers | interop'
+	@echo 'make lint | unit | vectors | mutants | vectors | bench | lab | peers | interop'
 	@echo 'make peers-down  removes what an interrupted lab left behind'
 
 setup: $(STAMP)
@@ -44,6 +44,10 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest -q -p no:sugar -n 2 reference_impl conformance/tester conformance/plugin conformance/requirements conformance/mutants peers reports vectors -m 'not lab'
+
+vectors: $(STAMP)
+	$(BIN)/python -m vectors validate
+	$(BIN)/python -m vectors replay --all-adapters
 
 mutants: $(STAMP)
 	$(BIN)/python -m conformance.mutants.run

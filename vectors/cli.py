@@ -14,6 +14,7 @@ from vectors.adapters import Adapter
 from vectors.adapters.builtin import BUILTIN, adapter
 from vectors.adapters.process import ProcessAdapter, ProtocolError
 from vectors.model import DATA, VectorError, VectorSet, files, load
+from vectors.nist import load_nist
 from vectors.readme import README, with_table
 from vectors.replay import Outcome, replay
 
@@ -55,6 +56,15 @@ def _load_all(
             continue
         if not algorithms or set(algorithms) & set(vectors.algorithms):
             yield vectors
+
+
+def _load_files(paths: tuple[Path, ...], broken: list[str]) -> Iterator[VectorSet]:
+    """Files named on the command line; what cannot be read goes to `broken`."""
+    for path in paths:
+        try:
+            yield load(path) if path.suffix == ".json" else load_nist(path)
+        except VectorError as error:
+            broken.append(str(error))
 
 
 def _finish(broken: list[str], failed: bool = False) -> None:
@@ -113,13 +123,26 @@ def _adapter(name: str) -> Adapter:
     "--adapter", "name", default="ikeproof", help=f"{', '.join(BUILTIN)}, or a command that speaks the protocol."
 )
 @click.option("--case", "case_id", help="Only cases with this id.")
+@click.option(
+    "--file",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="This file (JSON, or NIST .fax, .rsp) alone.",
+)
 @click.option("--all-adapters", is_flag=True, help="Every built-in adapter, one column each.")
 def replay_(
-    data: Path, wanted: tuple[str, ...], algorithm: tuple[str, ...], name: str, case_id: str | None, all_adapters: bool
+    data: Path,
+    wanted: tuple[str, ...],
+    algorithm: tuple[str, ...],
+    name: str,
+    case_id: str | None,
+    paths: tuple[Path, ...],
+    all_adapters: bool,
 ) -> None:
     """Ask an implementation every vector and compare."""
     broken: list[str] = []
-    sets = list(_load_all(data, wanted, algorithm, broken))
+    sets = list(_load_files(paths, broken) if paths else _load_all(data, wanted, algorithm, broken))
     names = list(BUILTIN) if all_adapters else [name]
     table = Table("set", "cases", *names, "source", box=None, pad_edge=False)
     columns: dict[str, list[str]] = {vectors.name: [] for vectors in sets}

@@ -178,6 +178,17 @@ def test_a_truncated_or_altered_nist_file(old: str, new: str, place: str, reason
     assert reason in caught.value.reason
 
 
+def test_nist_files_named_on_the_command_line(tmp_path: Path) -> None:
+    good, cut = tmp_path / "good.fax", tmp_path / "cut.fax"
+    good.write_text(NIST, encoding="utf-8")
+    cut.write_text(NIST[:-60], encoding="utf-8")
+    result = CliRunner().invoke(main, ["replay", "--adapter", "openssl", "--file", str(good), "--file", str(cut)])
+    assert result.exit_code == 2
+    assert "cut.fax: line 6: the case ends without" in result.output
+    assert "1 sets, 1 cases, 1 failures" in result.output  # made-up figures: the answer differs
+    assert "openssl: good 0: skeyid: expected 0011223344556677, got" in result.output
+
+
 def test_every_set_has_a_source_and_explains_its_flags() -> None:
     for path in files():
         vectors = load(path)
