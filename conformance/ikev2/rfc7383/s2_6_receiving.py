@@ -226,7 +226,12 @@ def test_critical_payload(tester: Tester) -> None:
     tester.expects(reply, Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD))
 
 
-@covers("rfc7383/2.6/identified-by-skf", needs=NEEDS, mutants=["keys-fragments-without-message-id"])
+@covers(
+    "rfc7383/2.6/reassembled-as-regular",
+    "rfc7383/2.6.1/replay-by-number-and-total",
+    needs=NEEDS,
+    mutants=["keys-fragments-without-message-id"],
+)
 def test_older_request_left_incomplete(tester: Tester) -> None:
     """Fragments of one request are not merged with those of another that was left incomplete.
 
@@ -239,7 +244,7 @@ def test_older_request_left_incomplete(tester: Tester) -> None:
     tester.expects(take_answer(sa, draft, [sa.encode(draft)]), NoError())
     draft = request(sa)
     first, second = cut(sa, draft, 2)
-    expect_unanswered(sa, [second])
+    expect_unanswered(sa, [second], "rfc7383/2.6.1/replay-by-number-and-total")
     tester.expects(take_answer(sa, draft, [first]), NoError())
 
 
