@@ -180,6 +180,13 @@ OPERATIONS: dict[str, Operation] = {
             optional=frozenset({"integ", "integ_key"}),
             algorithms=ESP_CIPHERS,
         ),
+        Operation(
+            "mschapv2",
+            "The peer's response and the authenticator's (RFC 2759); the password in UTF-16, little-endian.",
+            {"user_name": _O, "password": _O, "authenticator_challenge": _O, "peer_challenge": _O},
+            {"challenge": _O, "password_hash": _O, "nt_response": _O, "authenticator_response": _O},
+            algorithms=frozenset({"mschapv2"}),
+        ),
     )
 }
 

@@ -26,6 +26,7 @@ _BLOCKS: dict[str, Callable[[bytes], BlockCipherAlgorithm]] = {
 }
 _ESP_HEADER, _IKE_HEADER, _GENERIC_HEADER = 8, 28, 4
 _SK = 46
+_IMPLICIT = "-IIV"
 
 
 def _octets(inputs: dict[str, Input], name: str) -> bytes:
@@ -149,10 +150,17 @@ def _separate(inputs: dict[str, Input], mac: Mac, high: bytes) -> _Sealed:
 def _esp(inputs: dict[str, Input], mac: Mac) -> tuple[_Sealed, Callable[[bytes], bytes]]:
     """(the algorithm, the function that makes the associated data of an 8-octet ESP header)."""
     esn, high = bool(inputs.get("esn", False)), struct.pack(">I", _number(inputs, "seq_high"))
-    combined = _combined(str(inputs["cipher"]), _octets(inputs, "key"))
+    combined = _combined(str(inputs["cipher"]).removesuffix(_IMPLICIT), _octets(inputs, "key"))
     if combined is None:
         return _separate(inputs, mac, high if esn else b""), lambda header: header
     return combined, lambda header: header[:4] + high + header[4:] if esn else header
+
+
+def _implicit_iv(inputs: dict[str, Input], header: bytes) -> bytes | None:
+    """The IV that is not sent: the 64-bit sequence number (RFC 8750, section 4). None where the IV is sent."""
+    if not str(inputs["cipher"]).endswith(_IMPLICIT):
+        return None
+    return struct.pack(">I", _number(inputs, "seq_high") if inputs.get("esn", False) else 0) + header[4:]
 
 
 def seal(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
@@ -160,16 +168,20 @@ def seal(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     header = _octets(inputs, "spi") + struct.pack(">I", _number(inputs, "seq"))
     iv, padding = _octets(inputs, "iv"), _octets(inputs, "padding")
     plaintext = _octets(inputs, "payload") + padding + struct.pack("BB", len(padding), _number(inputs, "next_header"))
-    return {"packet": header + iv + algorithm.seal(iv, plaintext, associated(header))}
+    implicit = _implicit_iv(inputs, header)
+    return {"packet": header + iv + algorithm.seal(iv if implicit is None else implicit, plaintext, associated(header))}
 
 
 def open_(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     algorithm, associated = _esp(inputs, mac)
     packet = _octets(inputs, "packet")
-    if len(packet) < _ESP_HEADER + algorithm.iv_size + 2 + algorithm.icv_size:
-        raise Refused("too short for an ESP packet")
     header, rest = packet[:_ESP_HEADER], packet[_ESP_HEADER:]
-    plaintext = algorithm.open(rest[: algorithm.iv_size], rest[algorithm.iv_size :], associated(header))
+    implicit = _implicit_iv(inputs, header)
+    sent = algorithm.iv_size if implicit is None else 0
+    if len(rest) < sent + 2 + algorithm.icv_size:
+        raise Refused("too short for an ESP packet")
+    iv = rest[:sent] if implicit is None else implicit
+    plaintext = algorithm.open(iv, rest[sent:], associated(header))
     body, (length, next_header) = plaintext[:-2], plaintext[-2:]
     if length > len(body):
         raise Refused("Pad Length is more than there is")

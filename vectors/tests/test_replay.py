@@ -13,6 +13,7 @@ from vectors.adapters import Adapter, Input, Refused
 from vectors.adapters.builtin import BUILTIN, adapter
 from vectors.cli import main
 from vectors.model import Case, Value, VectorSet, files, load
+from vectors.operations import OPERATIONS
 from vectors.readme import README, with_table
 from vectors.replay import Outcome, replay, replay_case
 
@@ -102,6 +103,10 @@ def test_the_command_exits_1_and_names_the_case(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["replay", "--data", str(tmp_path), "--all-adapters"])
     assert result.exit_code == 1
     assert "openssl: rfc4493-aes-cmac 1: mac: expected" in result.output
+
+
+def test_every_operation_has_a_set() -> None:
+    assert {vectors.operation.name for vectors in SETS.values()} == set(OPERATIONS)
 
 
 def test_the_table_in_the_readme_is_current() -> None:
