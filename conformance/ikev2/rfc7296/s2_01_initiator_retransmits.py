@@ -82,15 +82,16 @@ def test_growing_intervals(tester: Tester) -> None:
     seen = [f"{first_interval:.2f} s"]
     # a sequence that repeats its first interval once (1, 1, 2, 4 …) still grows exponentially
     for _ in range(2):
-        before = last
-        found = tester.wait(
-            lambda item, before=before: item.octets == request.octets and item.datagram.at > before.datagram.at,
-            4 * first_interval,
-        )
+        after = last.datagram.at
+
+        def again(item: Received, after: float = after) -> bool:
+            return item.octets == request.octets and item.datagram.at > after
+
+        found = tester.wait(again, 4 * first_interval)
         if found is None:
             raise Inconclusive(f"no further transmission within {4 * first_interval:.1f} s")
         last = found
-        interval = last.datagram.at - before.datagram.at
+        interval = last.datagram.at - after
         seen.append(f"{interval:.2f} s")
         # A little jitter is nobody's fault.
         if interval > 1.2 * first_interval:

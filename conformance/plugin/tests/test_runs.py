@@ -32,11 +32,22 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield file
 
 
+def restore_interrupt() -> None:
+    """A shell's background job ignores SIGINT, and so would everything below it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytest", "conformance", "-p", "no:sugar", "-p", "no:cacheprovider", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=restore_interrupt,
     )
 
 
