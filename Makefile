@@ -43,7 +43,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(STAMP)
-	$(BIN)/pytest -q -p no:sugar -n 2 reference_impl conformance/tester conformance/plugin conformance/requirements conformance/mutants peers reports vectors -m 'not lab'
+	$(BIN)/pytest -q -p no:sugar -n 2 reference_impl conformance/tester conformance/plugin conformance/requirements conformance/mutants conformance/interop/tests peers reports vectors -m 'not lab'
 
 vectors: $(STAMP)
 	$(BIN)/python -m vectors validate
@@ -61,7 +61,7 @@ $(PEERS:%=peer-%): peer-%: $(STAMP)
 	$(BIN)/ikeproof run --dut $* --out reports/out/$* -q -p no:sugar
 
 lab: $(STAMP)
-	$(BIN)/pytest -q -p no:sugar peers -m lab
+	$(BIN)/pytest -q -p no:sugar peers conformance/interop/tests -m lab
 
 interop: $(STAMP)
 	$(BIN)/pytest -q -p no:sugar conformance/interop

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from conformance.interop import checks
 from conformance.interop.site import Side, Site
 from conformance.interop.wire import Broken, Spis, Wire
 from peers import keys, pcap
@@ -35,9 +36,11 @@ class Bench:
         self.initiator = initiator
         self.responder = responder
         self.path = capture
+        self.auth: AuthMethod = "psk"
         self.wire: Wire | None = None
         self._capture: Capture | None = None
         self._connections: list[tuple[Side, Connection]] = []
+        self._left: list[Broken] = []
 
     @property
     def sides(self) -> tuple[Side, Side]:
@@ -65,6 +68,7 @@ class Bench:
 
         Raises NotSupported when an end cannot do it.
         """
+        self.auth = auth
         one, other = self.initiator.endpoint(auth), self.responder.endpoint(auth)
         known = replace(one, credentials=replace(one.credentials, certificate="", key=""))
         peer = replace(other, credentials=replace(other.credentials, certificate="", key=""))
@@ -86,9 +90,11 @@ class Bench:
 
     @contextmanager
     def played(self) -> Iterator[None]:
-        """Ends what was begun, whatever happens in between."""
+        """Ends what was begun, whatever happens in between. Raises Broken when an SA was left."""
         try:
             yield
+            if self._left:
+                raise self._left[0]
         finally:
             if self._capture is not None:
                 self._capture.stop(settle=0.0)
@@ -111,6 +117,8 @@ class Bench:
         """The initiator brings the connection up; its view of the IKE SA. Raises Broken when it does not come up."""
         self.start()
         if not wait(lambda: all(self.up(side) for side in self.sides)):
+            # who is at fault is what was sent, if it shows there
+            checks.established(self.judge(), self)
             up = [side.name for side in self.sides if self.up(side)]
             observed = f"one at {up[0]} only" if up else "none"
             raise Broken("", f"an IKE SA with a Child SA at both ends within {PATIENCE:.0f} s", observed)
@@ -138,12 +146,15 @@ class Bench:
         return found[-1]
 
     def nothing_left(self, *, ike: bool = True) -> None:
-        """No end has an established IKE SA (`ike`), no end a Child SA. Raises Broken."""
+        """No end has an established IKE SA (`ike`), no end a Child SA.
+
+        If one has, the scenario breaks at its end: what was sent says better who is at fault.
+        """
         for side in self.sides:
             self._without(side, lambda sa: sa.established and ike, lambda child: True)
 
     def gone(self, sa: IkeSaView, *, ike: bool = True) -> None:
-        """No end has this IKE SA (`ike`) and its Child SAs. Raises Broken.
+        """No end has this IKE SA (`ike`) and its Child SAs, as with `nothing_left`.
 
         What an end sets up anew is no concern of it: a connection that is to stay up comes back.
         """
@@ -164,7 +175,7 @@ class Bench:
             return ""
 
         if not wait(lambda: not rest(), 3.0) and (found := rest()):
-            raise Broken(side.name, "no such SA afterwards", found)
+            self._left.append(Broken(side.name, "no such SA afterwards", found))
 
     def ping(self, count: int = 2) -> bool:
         """Echo requests both ways, as long as they are answered; whether all were. The capture is what is judged."""

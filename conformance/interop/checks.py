@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.interop.bench import Bench
+from typing import TYPE_CHECKING
+
 from conformance.interop.wire import (
     AUTH,
     IDI,
@@ -20,8 +21,10 @@ from conformance.interop.wire import (
     notify,
     spi,
 )
-from peers.scenario import AuthMethod
 from peers.wireshark import IKE_AUTH, IKE_SA_INIT, IkeMessage
+
+if TYPE_CHECKING:
+    from conformance.interop.bench import Bench
 
 # RFC 7296 section 3.8, RFC 4754, RFC 7427, RFC 8420
 METHODS = {"psk": {"2"}, "rsa": {"1", "14"}, "ecdsa": {"9", "14"}, "ed25519": {"14"}}
@@ -50,14 +53,18 @@ def init(wire: Wire, bench: Bench) -> Exchange:
 def auth(wire: Wire, bench: Bench) -> Exchange:
     """The IKE_AUTH exchange with a complete request."""
     one = bench.initiator.name
-    exchange = wire.the(IKE_AUTH, one, "after IKE_SA_INIT", "rfc7296/1.2/begins-with-init-and-auth")
+    found = wire.exchanges(IKE_AUTH, one)
+    if not found:
+        # for a fault of its own, or because of what the response lacks
+        raise Broken("", f"an IKE_AUTH request of {one}", "none", "rfc7296/1.2/begins-with-init-and-auth")
+    exchange = found[0]
     wanted = (IDI, AUTH, SA, TSI, TSR)
     payloads(one, exchange.request, wanted, "rfc7296/1.2/auth-request-payloads")
     return exchange
 
 
-def established(wire: Wire, bench: Bench, method: AuthMethod = "psk") -> Spis:
-    """IKE_SA_INIT and IKE_AUTH as they should be, by this authentication method; the SPIs of the Child SA."""
+def established(wire: Wire, bench: Bench) -> Spis:
+    """IKE_SA_INIT and IKE_AUTH as they should be, by the configured authentication method; the SPIs of the Child SA."""
     first = init(wire, bench)
     payloads(
         first.answerer,
@@ -70,8 +77,8 @@ def established(wire: Wire, bench: Bench, method: AuthMethod = "psk") -> Spis:
     payloads(exchange.answerer, response, (IDR, AUTH, SA, TSI, TSR), "rfc7296/1.2/auth-response-payloads")
     for sender, message in ((exchange.sender, exchange.request), (exchange.answerer, response)):
         used = message.of(AUTH)[0].get("isakmp.auth.method")
-        if used not in METHODS[method]:
-            raise Broken(sender, f"authentication method {' or '.join(METHODS[method])}", f"method {used}")
+        if used not in METHODS[bench.auth]:
+            raise Broken(sender, f"authentication method {' or '.join(METHODS[bench.auth])}", f"method {used}")
     wire.no_errors()
     return Spis(spi(exchange.request), spi(response))
 

@@ -95,6 +95,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if isinstance(cell, Encounter):
             item.stash[ENCOUNTER] = cell
             cells.append(cell)
+    if cells and hasattr(session.config, "workerinput"):
+        raise pytest.UsageError("the interop scenarios share one set of peers: leave -n out")
     if cells and not session.config.option.collectonly:
         out = session.config.option.out or session.config.rootpath / DEFAULT_OUT
         session.config.stash[RUN] = Run(out.absolute(), cells)
@@ -105,7 +107,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """The run's network. Without a lab: an end in CI, elsewhere skipped tests and a line that says so."""
     run = request.config.stash[RUN]
     try:
-        run.site = Site()
+        run.site = Site(request.config.option.mutant or "")
     except LabError as error:
         run.absent = str(error)
         text = f"interop: NOT RUN: {len(run.planned)} scenarios between implementations need the lab: {error}"

@@ -117,8 +117,9 @@ class Side:
 class ReferenceSide(Side):
     """The reference: a process on this host per scenario, at an address of its own on the network's bridge."""
 
-    def __init__(self, address: str, number: int, ca: TestCa, folder: Path) -> None:
+    def __init__(self, address: str, number: int, ca: TestCa, folder: Path, mutant: str = "") -> None:
         super().__init__("reference", "outside", address, number, None, ca)
+        self.mutant = mutant
         self._folder = folder
         self._count = 0
         self._handle: DutHandle | None = None
@@ -138,6 +139,7 @@ class ReferenceSide(Side):
             [render.connection(connection, folder, (500, 4500))],
             gateway={"address": self.address, "ike_port": 500, "natt_port": 4500},
             data_plane={"addresses": [self.host]},
+            mutant=self.mutant,
         )
         control = {"control": ready["control"], "pid": ready["pid"], "folder": str(folder)}
         profile = {"dut": {"version": self.version}}
@@ -164,9 +166,13 @@ class ReferenceSide(Side):
 
 
 class Site:
-    """The network with the NAT box and the sides. Raises LabError when there is no lab to be had."""
+    """The network with the NAT box and the sides. Raises LabError when there is no lab to be had.
 
-    def __init__(self) -> None:
+    mutant: the deviant version of the reference that plays in its place.
+    """
+
+    def __init__(self, mutant: str = "") -> None:
+        self.mutant = mutant
         self.lab = Lab()
         try:
             self.network = self.lab.fixed_network("interop")
@@ -197,7 +203,7 @@ class Site:
         if name == "reference":
             if place == "inside":
                 raise NotSupported("the reference runs on the host here, which cannot be behind the NAT box")
-            return ReferenceSide(self._own_address(), number, self.ca, self._folder)
+            return ReferenceSide(self._own_address(), number, self.ca, self._folder, self.mutant)
         around = self.box.place(number) if place == "inside" else {}
         protected = f"10.{40 + number}.0.1/24"
         host = f"{name}-{place}"

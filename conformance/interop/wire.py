@@ -202,7 +202,9 @@ class Wire:
         """Every integrity check of the capture is right. Raises Broken."""
         for item in self.records:
             if item.icv_good is False:
-                raise Broken(self.sent_by(item), "a right integrity check", f"a wrong one in frame {item.frame}")
+                # the keys are those of one end: it may be the one that is wrong
+                where = f"frame {item.frame} of {self.sent_by(item)}"
+                raise Broken("", "a right integrity check", f"a wrong one in {where}")
 
 
 def spi(message: IkeMessage) -> str:

@@ -19,7 +19,7 @@ def _establish(bench: Bench, method: AuthMethod) -> None:
     bench.establish()
     bench.ping()
     wire = bench.judge()
-    spis = checks.established(wire, bench, method)
+    spis = checks.established(wire, bench)
     checks.tunnel(wire, bench, spis)
     if method != "psk":
         exchange = checks.auth(wire, bench)
@@ -57,7 +57,7 @@ def fragments(bench: Bench) -> None:
     bench.configure("rsa")
     bench.establish()
     wire = bench.judge()
-    checks.established(wire, bench, "rsa")
+    checks.established(wire, bench)
     parts = [item for item in wire.ike if item.exchange == IKE_AUTH and SKF in item.types]
     if not parts:
         raise Broken("", "an IKE_AUTH message in Encrypted Fragment payloads", "none", "rfc7383/2.5/skf-type-53")

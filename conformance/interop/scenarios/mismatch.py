@@ -79,8 +79,9 @@ def mismatch_ke_group(bench: Bench) -> None:
     """The KE payload is of the wrong group: INVALID_KE_PAYLOAD names the right one, and the second attempt succeeds."""
     both = ("aes128gcm16-prfsha256-ecp384", "aes128gcm16-prfsha256-ecp256")
     bench.configure(initiator=_suites(ike=both), responder=_suites(ike=both[1:]))
-    bench.establish()
-    bench.ping(2)
+    bench.start()
+    if wait(lambda: all(bench.up(side) for side in bench.sides)):
+        bench.ping()
     wire = bench.judge()
     found = wire.exchanges(IKE_SA_INIT, bench.initiator.name)
     first = found[0]

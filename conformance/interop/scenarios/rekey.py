@@ -97,8 +97,8 @@ def _rekey_ike(bench: Bench, side: Side) -> None:
 
     wait(renewed)
     bench.ping()
-    new_sa = bench.ike_sa(bench.initiator)
-    bench.initiator.driver.delete_ike(new_sa.spi_i)
+    new_sa = bench.ike_sa(side)
+    side.driver.delete_ike(new_sa.spi_i)
     bench.gone(new_sa)
     wire = bench.judge()
     child = checks.established(wire, bench)
