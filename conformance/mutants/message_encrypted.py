@@ -167,17 +167,6 @@ def accepts_own_keys(patch: Patch) -> None:
     patch.wrap(protected, "decrypt", decrypt)
 
 
-@mutant("opens-nested-encrypted-payloads", breaks="rfc7296/3.1/sk-not-nested")
-def opens_nested_encrypted_payloads(patch: Patch) -> None:
-    """Does not mind an Encrypted payload within an Encrypted payload."""
-    from reference_impl.ikev2 import protect
-
-    def parse_chain(original: Any, *arguments: Any, inside_sk: bool = False, **options: Any) -> Any:
-        return original(*arguments, **options)
-
-    patch.wrap(protect, "parse_chain", parse_chain)
-
-
 # -- sent -----------------------------------------------------------------------------------------------------------
 
 

@@ -56,8 +56,11 @@ def test_next_header_of_tunnel_packet(tester: Tester) -> None:
 
 
 @covers("rfc4303/5/architecture-requirements", needs=("data_plane", "tunnel"), mutants=["any-next-header-in-tunnel"])
-@pytest.mark.parametrize("value", [IpProtocol.TCP, IpProtocol.IPV6, 255], ids=["tcp", "ipv6", "255"])
+@pytest.mark.parametrize("value", [IpProtocol.TCP, 255], ids=["tcp", "255"])
 def test_wrong_next_header_discarded(tester: Tester, value: int) -> None:
-    """In tunnel mode a packet whose next header is not that of the IP packet inside is not passed on as that packet."""
+    """In tunnel mode a packet whose next header is not IP is not passed on as the IP packet that is inside.
+
+    IPv6 in front of an IPv4 packet is not tried: nothing asks a receiver to compare it with the version inside.
+    """
     child = tester.establish().child
     child.expect_dropped(lambda: child.send_ping(next_header=value))

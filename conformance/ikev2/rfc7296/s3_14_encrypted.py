@@ -11,7 +11,6 @@ from conformance.ikev2.rfc7296.exchanged import last_received
 from conformance.tester import Deleted, Draft, Edit, ErrorNotify, IkeSa, NoError, NotApplicable, Silence, Tester, covers
 from conformance.tester import misbehaviour as bad
 from reference_impl.crypto.suite import parse_ike
-from reference_impl.wire.encrypted import SkPayload
 from reference_impl.wire.header import HEADER_SIZE
 from reference_impl.wire.notify import DeletePayload, NotifyPayload
 from reference_impl.wire.raw import UnknownPayload
@@ -190,15 +189,6 @@ def test_any_iv_accepted(tester: Tester) -> None:
 
 
 # -- its place ----------------------------------------------------------------------------------------------------
-
-
-@covers("rfc7296/3.1/sk-not-nested", mutants=["opens-nested-encrypted-payloads"])
-def test_nested(tester: Tester) -> None:
-    """A request with an Encrypted payload within its Encrypted payload is never answered as a good one."""
-    sa = tester.establish()
-    tester.expects(sa.liveness(), NoError())
-    sent = sa.send_request(payloads=[SkPayload(os.urandom(64), PayloadType.NONE)])
-    tester.expects(sa.await_reply(sent), {ErrorNotify(), Silence()})
 
 
 @covers("rfc7296/3.1/sk-is-last", "rfc7296/3.14/sk-last-payload", mutants=["payload-after-sk"])
