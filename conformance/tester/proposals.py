@@ -154,17 +154,6 @@ def select_esp(
     return None
 
 
-def one_transform_per_type(proposal: Proposal) -> bool:
-    """Whether no transform type occurs twice, as in every accepted proposal."""
-    kinds = [item.type for item in proposal.transforms]
-    return len(kinds) == len(set(kinds))
-
-
-def is_subset(chosen: Proposal, offered: Proposal) -> bool:
-    """Whether every chosen transform, attributes included, was offered."""
-    return all(_same(item, offered.transforms) for item in chosen.transforms)
-
-
 def _offers(proposal: Proposal, wanted: Sequence[Transform]) -> bool:
     return all(_same(item, proposal.transforms) for item in wanted)
 

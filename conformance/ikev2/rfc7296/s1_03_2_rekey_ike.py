@@ -128,16 +128,19 @@ def test_old_sa_until_deleted(tester: Tester) -> None:
     "rfc7296/2.8/new-ike-inherits-children",
     "rfc7296/1.4/child-control-under-parent",
     needs=("rekey_ike",),
-    mutants=["children-stay-with-old-ike"],
+    mutants=["children-stay-with-old-ike", "rekey-moves-first-child-only"],
 )
 def test_children_inherited(tester: Tester) -> None:
-    """The Child SAs live on when the old IKE SA is deleted, and the new IKE SA controls them."""
+    """All Child SAs live on when the old IKE SA is deleted, and the new IKE SA controls them."""
     sa = tester.establish()
+    if tester.claims("additional_child"):
+        for _ in range(2):
+            evidence.further_child(sa)
     new = sa.rekey_ike()
-    child = new.child
-    if tester.claims("data_plane"):
-        child.expect_ping()
-    tester.expects(new.delete_child(child), Deleted())
+    for child in list(new.children):
+        if tester.claims("data_plane"):
+            child.expect_ping()
+        tester.expects(new.delete_child(child), Deleted())
 
 
 @covers(

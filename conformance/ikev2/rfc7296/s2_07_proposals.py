@@ -16,20 +16,33 @@ from conformance.ikev2.offers import (
     suites,
     unacceptable,
 )
-from conformance.tester import Inconclusive, NotApplicable, Tester, covers
+from conformance.tester import Inconclusive, NotApplicable, Notify, Tester, covers
 from conformance.tester import misbehaviour as bad
 from conformance.tester.expect import observed
 from conformance.tester.proposals import ike_proposal, integ
+from conformance.tester.tester import REFUSED_KE, refused_offer
 from reference_impl.crypto.cipher import cipher
 from reference_impl.crypto.errors import UnsupportedAlgorithm
-from reference_impl.wire.registries import Encr, Integ, ProtocolId, TransformType
+from reference_impl.wire.registries import Encr, Integ, NotifyType, ProtocolId, TransformType
 from reference_impl.wire.sa import Proposal
 
 
-@covers("rfc7296/2.7/single-suite", "rfc7296/2.7/responder-picks-one", mutants=["answers-all-proposals"])
-def test_all_suites_offered(tester: Tester) -> None:
-    """From all its suites offered at once, a responder chooses a single one, all of it from one proposal."""
+@covers(
+    "rfc7296/2.7/responder-picks-one",
+    "rfc7296/2.7/single-suite",
+    "rfc7296/2.7/one-transform-per-type",
+    mutants=["answers-all-proposals"],
+)
+def test_one_proposal(tester: Tester) -> None:
+    """A responder that is offered all its suites at once answers with one proposal and one transform of each type."""
     expect_accepted(tester, proposals=list(tester.profile.ike))
+
+
+@covers("rfc7296/2.7/no-proposal-chosen", mutants=["accepts-any-proposal"])
+def test_no_proposal_chosen(tester: Tester) -> None:
+    """A responder that accepts none of the proposals answers NO_PROPOSAL_CHOSEN."""
+    init = tester.ike_sa_init(proposals=refused_offer(), ke=REFUSED_KE)
+    tester.expects(init.reply, Notify(NotifyType.NO_PROPOSAL_CHOSEN))
 
 
 @covers(
