@@ -58,7 +58,7 @@ bench: $(STAMP)
 peers: $(PEERS:%=peer-%)
 
 $(PEERS:%=peer-%): peer-%: $(STAMP)
-	$(BIN)/ikeproof run --dut $* --out reports/out/$* -q -p no:sugar
+	@.ci/peer-lane $*
 
 lab: $(STAMP)
 	$(BIN)/pytest -q -p no:sugar peers conformance/interop/tests -m lab
