@@ -69,6 +69,8 @@ SPEC = DutSpec(
     },
     timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.0, "trigger": 3.0},
 )
+# 5.9's user-space data plane refuses a part of its network in which it has no address.
+PROTECTED = (f"{dut.PROTECTED_HOST}/24", "10.1.0.4/24", "10.1.0.130/24")
 _SETTINGS = """charon {{
     dos_protection = {dos}
     cookie_threshold = {threshold}
@@ -94,7 +96,7 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     (folder / "strongswan.d").mkdir()
     (folder / "strongswan.d" / "run.conf").write_text(settings(options))
     container = lab.container(
-        name, name, network, volumes={folder: "/lab"}, environment={"PROTECTED": f"{dut.PROTECTED_HOST}/24"}
+        name, name, network, volumes={folder: "/lab"}, environment={"PROTECTED": " ".join(PROTECTED)}
     )
     credentials = DutCredentials.create(SPEC.key_types)
     address = lab.address(container, network)
