@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from conformance.mutants.registry import MutantError, load
-from conformance.mutants.table import Trial, conclude, lines
+from conformance.mutants.table import Trial, conclude, lines, merge, undecided
 
 ROOT = Path(__file__).parents[2]
 PARALLEL = 3
@@ -49,6 +49,10 @@ def main() -> int:
     chosen = options.names or [name for name in known if options.full or name in wanted]
     started = time.monotonic()
     trials = run_all(chosen, options.parallel, options.full)
+    doubtful = undecided(trials, named)
+    if doubtful:
+        print(f"once more, one at a time: {', '.join(doubtful)}", flush=True)
+        merge(trials, run_all(doubtful, 1, options.full))
     if options.names:
         named = {test: names for test, names in named.items() if set(names) & set(options.names)}
         named = {test: tuple(name for name in names if name in options.names) for test, names in named.items()}

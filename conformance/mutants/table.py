@@ -35,6 +35,27 @@ class Verdict:
         return not (self.survivors or self.unproved or self.broken)
 
 
+def undecided(trials: Iterable[Trial], named: Mapping[str, Iterable[str]]) -> list[str]:
+    """Mutants worth a second try, since a busy machine can be why they did not start or a test proved nothing."""
+    done = {trial.mutant: trial for trial in trials}
+    again = {name for name, trial in done.items() if trial.error or not trial.killed_by}
+    for test, names in named.items():
+        tried = [name for name in names if name in done]
+        if not any(test in done[name].killed_by for name in tried):
+            again.update(tried)
+    return sorted(again)
+
+
+def merge(trials: Iterable[Trial], later: Iterable[Trial]) -> None:
+    """Put the outcomes of a second try in the place of the first ones."""
+    second = {trial.mutant: trial for trial in later}
+    for trial in trials:
+        if trial.mutant in second:
+            trial.error = second[trial.mutant].error
+            trial.outcomes.update(second[trial.mutant].outcomes)
+            trial.seconds += second[trial.mutant].seconds
+
+
 def conclude(trials: Iterable[Trial], named: Mapping[str, Iterable[str]], known: Iterable[str]) -> Verdict:
     """`named`: test id to the mutants that it names. `known`: every registered mutant."""
     verdict = Verdict()

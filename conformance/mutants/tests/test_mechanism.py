@@ -7,7 +7,7 @@ import types
 import pytest
 
 from conformance.mutants.registry import MutantError, Patch, apply, load, mutant
-from conformance.mutants.table import Trial, conclude, lines
+from conformance.mutants.table import Trial, conclude, lines, merge, undecided
 from conformance.plugin.case import catalogue
 
 
@@ -48,3 +48,16 @@ def test_the_table_is_judged() -> None:
     assert not verdict.good
     assert conclude(trials[:1], {"t/one": ("good",)}, ["good"]).good
     assert "good caught" in lines(trials, named)[1]
+
+
+def test_what_proved_nothing_is_tried_again() -> None:
+    trials = [
+        Trial("kills", {"a": "fail"}),
+        Trial("dozes", {"b": "inconclusive"}),
+        Trial("stuck", error="it did not start"),
+    ]
+    named = {"a": ["kills"], "b": ["dozes"], "c": ["kills"]}
+    assert undecided(trials, named) == ["dozes", "kills", "stuck"]
+    merge(trials, [Trial("dozes", {"b": "fail"}), Trial("stuck", {"d": "fail"})])
+    assert [trial.killed_by for trial in trials] == [["a"], ["b"], ["d"]]
+    assert trials[2].error == ""
