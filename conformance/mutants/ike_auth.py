@@ -55,29 +55,6 @@ def _sign_with_nonce(patch: Patch, *, initiator: bool) -> None:
     patch.wrap(authenticate, "own_octets", own_octets)
 
 
-@mutant("initiator-signs-first-request", breaks="rfc7296/2.15/latest-message-signed")
-def initiator_signs_first_request(patch: Patch) -> None:
-    """Proves the first IKE_SA_INIT request that it sent, not the one with the cookie."""
-    from reference_impl.ikev2 import authenticate, sa_init_request
-
-    first: dict[int, bytes] = {}
-
-    def own_octets(original: Any, sa: Any, id_body: bytes) -> Any:
-        latest, sa.init_request = sa.init_request, first.get(sa.ike_id) or sa.init_request
-        try:
-            return original(sa, id_body)
-        finally:
-            sa.init_request = latest
-
-    def build(original: Any, engine: Any, sa: Any, task: Any) -> Any:
-        made = original(engine, sa, task)
-        first.setdefault(sa.ike_id, made)
-        return made
-
-    patch.wrap(sa_init_request, "build", build)
-    patch.wrap(authenticate, "own_octets", own_octets)
-
-
 @mutant("signs-non-esp-marker", breaks="rfc7296/2.15/marker-not-signed")
 def signs_non_esp_marker(patch: Patch) -> None:
     """Takes the four zero octets of port 4500 for a part of its IKE_SA_INIT message."""
@@ -410,24 +387,6 @@ def accepts_auth_in_clear(patch: Patch) -> None:
         protected.respond(engine, sa, header, payloads, path)
 
     patch(protected, "on_unprotected", unprotected)
-
-
-@mutant("accepts-own-direction-keys", breaks="rfc7296/2.14/keys-per-direction")
-def accepts_own_direction_keys(patch: Patch) -> None:
-    """Opens messages with the keys of either direction."""
-    from reference_impl.crypto.errors import IntegrityError
-    from reference_impl.ikev2 import protect, protected
-
-    def decrypt(original: Any, engine: Any, sa: Any, header: Any, data: bytes, path: Any) -> Any:
-        opened = original(engine, sa, header, data, path)
-        if opened is not None:
-            return opened
-        try:
-            return protect.open_raw(data, sa.tx)
-        except (IntegrityError, ValueError):
-            return None
-
-    patch.wrap(protected, "decrypt", decrypt)
 
 
 @mutant("forgets-sa-on-bad-icv", breaks="rfc7296/2.4/unprotected-is-no-failure")

@@ -172,19 +172,6 @@ def answers_esp_number_one(patch: Patch) -> None:
     patch.wrap(proposal, "choose_esp", choose_esp)
 
 
-@mutant("accepts-any-spi-size", breaks="rfc7296/3.3.1/later-spi-size")
-def accepts_any_spi_size(patch: Patch) -> None:
-    """Takes the first four octets of an SPI of any size, filled up."""
-    from reference_impl.ikev2 import proposal
-    from reference_impl.wire import sa as wire
-
-    def choose_esp(original: Any, offered: Any, *args: Any, **options: Any) -> Any:
-        return original([replace(item, spi=(item.spi + b"\1\2\3\4")[:4]) for item in offered], *args, **options)
-
-    patch(wire, "_SPI_SIZES", {})
-    patch.wrap(proposal, "choose_esp", choose_esp)
-
-
 # -- modes ------------------------------------------------------------------------------------------------------------
 
 

@@ -90,14 +90,6 @@ def initiator_fails_with_child(patch: Patch) -> None:
     patch(ike_auth_request, "child_failed", child_failed)
 
 
-@mutant("initiator-accepts-any-answer", breaks="rfc7296/3.3.6/initiator-checks-offer")
-def initiator_accepts_any_answer(patch: Patch) -> None:
-    """Uses the first accepted proposal, whether it offered it or not."""
-    from reference_impl.ikev2 import proposal
-
-    patch(proposal, "accepted", lambda answer, offered, spi_size: answer[0])
-
-
 @mutant("initiator-accepts-wider-selectors", breaks="rfc7296/1.3.1/response-ts-is-subset")
 def initiator_accepts_wider_selectors(patch: Patch) -> None:
     """Takes the responder's selectors as they are."""

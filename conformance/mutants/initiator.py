@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from conformance.mutants.message_layer import sent_headers
 from conformance.mutants.registry import Patch, mutant
 
 INIT, AUTH = 34, 35
@@ -176,19 +177,6 @@ def initiator_gives_up_on_forgery(patch: Patch) -> None:
     patch.wrap(protected, "decrypt", decrypt)
 
 
-@mutant("initiator-takes-any-message-id", breaks="rfc7296/2.1/retransmits-until-answered")
-def initiator_takes_any_message_id(patch: Patch) -> None:
-    """Takes a protected response for that to its request, whatever its Message ID."""
-    from reference_impl.ikev2 import protected
-
-    def on_response(original: Any, engine: Any, sa: Any, header: Any, *rest: Any) -> None:
-        for message_id in sa.outbound.pending:
-            header = replace(header, message_id=message_id)
-        original(engine, sa, header, *rest)
-
-    patch.wrap(protected, "on_response", on_response)
-
-
 @mutant("repeated-response-ends-sa", breaks="rfc7296/3.1/no-response-to-response")
 def repeated_response_ends_sa(patch: Patch) -> None:
     """Deletes the IKE SA when a response comes that it does not wait for."""
@@ -274,14 +262,6 @@ def initiator_strict_about_auth_response(patch: Patch) -> None:
     patch.wrap(protected, "deliver", deliver)
 
 
-@mutant("initiator-ignores-critical-bit", breaks="rfc7296/2.5/critical-unknown-rejected")
-def initiator_ignores_critical_bit(patch: Patch) -> None:
-    """Skips unknown payloads also when they are marked critical."""
-    from reference_impl.ikev2 import messages
-
-    patch(messages, "unknown_critical", lambda payloads: None)
-
-
 # -- requests -------------------------------------------------------------------------------------------------------
 
 
@@ -309,32 +289,10 @@ def initiator_without_i_flag(patch: Patch) -> None:
     _flags(patch, lambda flags, response: flags & ~0x08)
 
 
-@mutant("initiator-sets-version-flag", breaks="rfc7296/3.1/version-flag-cleared")
-def initiator_sets_version_flag(patch: Patch) -> None:
-    """Sets the Version flag as if it spoke a higher major version."""
-    _flags(patch, lambda flags, response: flags | 0x10)
-
-
-def _headers(patch: Patch, change: Callable[[Any], Any]) -> None:
-    """`change(header)` on what the original initiator sends."""
-    from reference_impl.wire.header import Header
-
-    def to_bytes(original: Any, self: Any) -> Any:
-        return original(change(self) if int(self.flags) & 0x08 else self)
-
-    patch.wrap(Header, "to_bytes", to_bytes)
-
-
 @mutant("initiator-of-version-2-1", breaks="rfc7296/3.1/minor-version-zero")
 def initiator_of_version_2_1(patch: Patch) -> None:
     """Sends its requests as IKE version 2.1."""
-    _headers(patch, lambda header: replace(header, minor=1))
-
-
-@mutant("initiator-length-without-header", breaks="rfc7296/3.1/length-covers-message")
-def initiator_length_without_header(patch: Patch) -> None:
-    """Does not count the IKE header in the Length of its requests."""
-    _headers(patch, lambda header: replace(header, length=header.length - 28))
+    sent_headers(patch, lambda header: replace(header, minor=1))
 
 
 @mutant("initiator-numbers-auth-zero", breaks="rfc7296/2.2/first-auth-message-id-one")
@@ -347,26 +305,3 @@ def initiator_numbers_auth_zero(patch: Patch) -> None:
         return original(engine, sa, kind, number, *rest, **options)
 
     patch.wrap(messages, "seal", seal)
-
-
-def _generic_headers(patch: Patch, **fields: Any) -> None:
-    from reference_impl.ikev2 import protect
-    from reference_impl.wire import message
-
-    def encode_chain(original: Any, payloads: Iterable[Any], *rest: Any) -> Any:
-        return original([replace(item, **fields) for item in payloads], *rest)
-
-    patch.wrap(protect, "encode_chain", encode_chain)
-    patch.wrap(message, "encode_chain", encode_chain)
-
-
-@mutant("initiator-sets-reserved-bits", breaks="rfc7296/3.2/reserved-sent-zero")
-def initiator_sets_reserved_bits(patch: Patch) -> None:
-    """Leaves a reserved bit set in the generic headers of its payloads."""
-    _generic_headers(patch, reserved=1)
-
-
-@mutant("initiator-marks-payloads-critical", breaks="rfc7296/3.2/critical-zero-for-defined")
-def initiator_marks_payloads_critical(patch: Patch) -> None:
-    """Marks the payloads that everybody knows critical."""
-    _generic_headers(patch, critical=True)

@@ -250,8 +250,8 @@ def reserved_bits_set(patch: Patch) -> None:
     sent_generic_headers(patch, lambda header: header[:1] + bytes([header[1] | 0x40]) + header[2:])
 
 
-@mutant("critical-response", breaks="rfc7296/2.5/responses-not-critical")
-def critical_response(patch: Patch) -> None:
+@mutant("marks-payloads-critical", breaks="rfc7296/2.5/responses-not-critical")
+def marks_payloads_critical(patch: Patch) -> None:
     """Marks its payloads critical."""
     sent_generic_headers(patch, lambda header: header[:1] + bytes([header[1] | 0x80]) + header[2:])
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from conformance.tester import Tester, covers
 
 
-@covers("rfc4303/2.1/spi-1-to-255-reserved", "rfc4303/2.1/spi-zero-not-sent", mutants=["allocates-reserved-spi"])
+@covers(
+    "rfc4303/2.1/spi-1-to-255-reserved",
+    "rfc4303/2.1/spi-zero-not-sent",
+    "rfc7296/3.3.1/later-spi-size",
+    mutants=["allocates-reserved-spi"],
+)
 def test_inbound_spi_not_reserved(tester: Tester) -> None:
-    """The SPI that the device chooses for its inbound SA is none of 0 to 255."""
+    """The SPIs that the device chooses for its inbound SAs have four octets and are none of 0 to 255."""
     sa = tester.establish()
-    spis = [sa.child.spi_out, *(sa.create_child().spi_out for _ in range(2))]
-    low = [spi.hex() for spi in spis if int.from_bytes(spi, "big") < 256]
-    tester.check(not low, "SPIs of 256 and more", f"SPI {', '.join(low)}")
+    further = range(2) if tester.claims("additional_child") else ()
+    for spi in [sa.child.spi_out, *(sa.create_child().spi_out for _ in further)]:
+        tester.check(len(spi) == 4, "4 octets", f"SPI {spi.hex()}", "rfc7296/3.3.1/later-spi-size")
+        zero = None if any(spi) else "rfc4303/2.1/spi-zero-not-sent"
+        tester.check(int.from_bytes(spi, "big") > 255, "an SPI of 256 or more", f"SPI {spi.hex()}", zero)
 
 
 @covers("rfc4303/2.1/unicast-lookup-by-spi", needs=("data_plane",), mutants=["one-sa-for-all-spis"])

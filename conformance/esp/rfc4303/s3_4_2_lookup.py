@@ -23,15 +23,3 @@ def test_reserved_spi_discarded(tester: Tester, spi: int) -> None:
     """A packet with an SPI of the reserved range has no SA and is discarded."""
     child = tester.establish().child
     child.expect_dropped(lambda: child.send_ping(spi=spi.to_bytes(4, "big")))
-
-
-@covers("rfc4303/3.4.2/unknown-sa-discarded", needs=("data_plane",), mutants=["keeps-deleted-inbound-sa"])
-def test_deleted_sa_discards(tester: Tester) -> None:
-    """After a Child SA has been deleted, packets with its SPI are discarded; another SA of the peer goes on."""
-    sa = tester.establish()
-    old = sa.child
-    new = sa.create_child()
-    sealed = old.seal(old.echo_packet(b"after deletion")[0])
-    sa.delete_child(old)
-    new.expect_dropped(lambda: old.send_sealed(sealed, note="on the deleted SA"))
-    tester.check(not any(item.child is old for item in tester.inbox), "silence on the deleted SA", "a packet on it")

@@ -230,7 +230,7 @@ def expect_no_traffic(tester: Tester, sa: IkeSa, child: ChildSa, requirement: st
 @covers(
     "rfc7296/3.3.6/initiator-checks-offer",
     "rfc7296/3.3.6/inconsistent-offer-terminates",
-    mutants=["initiator-accepts-any-answer"],
+    mutants=["takes-unoffered-suite"],
     role="initiator",
     needs=WITH_DATA,
 )

@@ -161,9 +161,7 @@ def test_auth_in_clear(tester: Tester) -> None:
     )
 
 
-@covers(
-    "rfc7296/2.14/keys-per-direction", "rfc7296/1.2/later-messages-protected", mutants=["accepts-own-direction-keys"]
-)
+@covers("rfc7296/2.14/keys-per-direction", "rfc7296/1.2/later-messages-protected", mutants=["accepts-own-keys"])
 def test_auth_with_keys_of_other_direction(tester: Tester) -> None:
     """An IKE_AUTH request protected by the responder's keys is ignored, and the right one after it accepted."""
     init, sa = half_open(tester)

@@ -120,7 +120,7 @@ def test_error_without_spi(tester: Tester, reason: str) -> None:
 
 @covers(
     "rfc7296/2.21.3/error-requests-answered",
-    needs=("additional_child",),
+    "rfc7296/1/every-request-answered",
     mutants=["drops-malformed-requests", "takes-missing-nonce", "takes-child-without-selectors"],
 )
 @pytest.mark.parametrize("which", ["SA", "Ni", "TSi", "TSr", "all"])

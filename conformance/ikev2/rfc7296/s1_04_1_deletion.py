@@ -44,6 +44,7 @@ def test_child_delete_answered(tester: Tester) -> None:
     "rfc7296/1.4.1/both-sas-closed",
     "rfc7296/1.4.1/closes-incoming",
     "rfc7296/1.4.1/delete-closes-designated",
+    "rfc4303/3.4.2/unknown-sa-discarded",
     needs=("additional_child", "data_plane"),
     mutants=["keeps-deleted-inbound-sa"],
 )

@@ -10,7 +10,7 @@ from conformance.tester import NoError, Tester, covers
     "rfc7296/2.2/response-echoes-message-id",
     "rfc7296/2.2/first-auth-message-id-one",
     "rfc7296/2.2/init-message-id-zero",
-    mutants=["message-ids-one-ahead"],
+    mutants=["message-ids-one-ahead", "init-message-id-one"],
 )
 def test_message_ids_of_responses(tester: Tester) -> None:
     """Responses have the Message IDs of their requests: 0 in IKE_SA_INIT, 1 in IKE_AUTH, and so on."""

@@ -62,9 +62,7 @@ def test_initiator_tolerates_in_auth(tester: Tester, oddity: str) -> None:
     tester.expects(peer.answer_auth(edit=edit).liveness(requirement=requirement), NoError(), requirement)
 
 
-@covers(
-    "rfc7296/2.5/critical-unknown-rejected", needs=NEEDS, role="initiator", mutants=["initiator-ignores-critical-bit"]
-)
+@covers("rfc7296/2.5/critical-unknown-rejected", needs=NEEDS, role="initiator", mutants=["ignores-critical-bit"])
 def test_initiator_critical_in_init_response(tester: Tester) -> None:
     """An initiator does not go on with an IKE_SA_INIT response that has an unknown critical payload."""
     peer = tester.await_initiation()

@@ -52,16 +52,6 @@ def test_new_cookie(tester: Tester) -> None:
     tester.check(cookies == [b"the second cookie"], "the second cookie alone", f"{cookies}")
 
 
-@covers("rfc7296/2.15/latest-message-signed", role="initiator", mutants=["signs-first-init-sent"])
-def test_auth_covers_cookie(tester: Tester) -> None:
-    """AUTH of the initiator covers the request with the cookie, not the first one."""
-    peer = tester.await_initiation()
-    expect_retry(tester, peer, NotifyType.COOKIE, b"a cookie", "rfc7296/2.6/cookie-retry")
-    peer.answer_init()
-    peer.receive_auth()
-    peer.verify_auth()
-
-
 @covers("rfc7296/2.6/limits-cookie-exchanges", role="initiator", mutants=["obeys-cookies-for-ever"])
 def test_cookie_exchanges_limited(tester: Tester) -> None:
     """An initiator does not go on for ever when each retry is answered by a new cookie."""

@@ -302,7 +302,7 @@ def test_initiator_proof(tester: Tester) -> None:
 
 @covers(
     "rfc7296/2.15/latest-message-signed",
-    mutants=["initiator-signs-first-request"],
+    mutants=["signs-first-init-sent"],
     role="initiator",
     needs=("initiator",),
 )

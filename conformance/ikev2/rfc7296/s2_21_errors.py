@@ -113,20 +113,6 @@ def test_forged_request_gets_no_error(tester: Tester, edit: list[Edit]) -> None:
     sa.expect_silence(sa.draft(edit=edit))
 
 
-@covers(
-    "rfc7296/2.21.3/error-requests-answered",
-    "rfc7296/1/every-request-answered",
-    mutants=["drops-malformed-requests"],
-)
-@pytest.mark.parametrize("which", ["SA", "Ni", "TSi", "TSr"])
-def test_create_child_without_payload(tester: Tester, which: str) -> None:
-    """A CREATE_CHILD_SA request that lacks a payload is answered by an error."""
-    sa = tester.establish()
-    tester.expects(sa.liveness(), NoError())
-    exchange = sa.try_child(edit=bad.omit(which))
-    tester.expects(exchange.reply, ErrorNotify())
-
-
 @covers("rfc7296/2.21.3/error-requests-answered", mutants=["drops-requests-with-duplicates"])
 @pytest.mark.parametrize("which", ["SA", "Ni", "TSi"])
 def test_create_child_with_payload_twice(tester: Tester, which: str) -> None:

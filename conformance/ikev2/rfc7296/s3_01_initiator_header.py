@@ -40,7 +40,7 @@ def header(tester: Tester, exchange: str) -> Header:
     "rfc7296/3.1/x-flags-cleared",
     needs=NEEDS,
     role="initiator",
-    mutants=["initiator-without-i-flag", "initiator-sets-version-flag"],
+    mutants=["initiator-without-i-flag", "version-flag-set"],
 )
 def test_initiator_request_flags(tester: Tester, exchange: str) -> None:
     """The requests of the initial exchanges have the Initiator flag, and no other."""
@@ -80,7 +80,7 @@ def test_initiator_request_version(tester: Tester, exchange: str) -> None:
     "rfc7296/2.2/first-auth-message-id-one",
     needs=NEEDS,
     role="initiator",
-    mutants=["initiator-length-without-header", "initiator-numbers-auth-zero"],
+    mutants=["length-without-header", "initiator-numbers-auth-zero"],
 )
 def test_initiator_request_fields(tester: Tester, exchange: str) -> None:
     """SPIs, Message ID (0 and 1) and Length of the initial requests are what they have to be."""
@@ -102,7 +102,7 @@ def test_initiator_request_fields(tester: Tester, exchange: str) -> None:
     "rfc7296/2.5/reserved-sent-zero",
     needs=NEEDS,
     role="initiator",
-    mutants=["initiator-sets-reserved-bits", "initiator-marks-payloads-critical"],
+    mutants=["reserved-bits-set", "marks-payloads-critical"],
 )
 @BOTH
 def test_initiator_generic_headers(tester: Tester, exchange: str) -> None:

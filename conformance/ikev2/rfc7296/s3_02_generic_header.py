@@ -43,7 +43,9 @@ def test_reserved_sent_zero(tester: Tester) -> None:
             tester.check(not payload.reserved, f"reserved bits zero in {answer.name}", wrong)
 
 
-@covers("rfc7296/2.5/responses-not-critical", "rfc7296/3.2/critical-zero-for-defined", mutants=["critical-response"])
+@covers(
+    "rfc7296/2.5/responses-not-critical", "rfc7296/3.2/critical-zero-for-defined", mutants=["marks-payloads-critical"]
+)
 def test_responses_not_critical(tester: Tester) -> None:
     """No payload of a response has the critical bit set."""
     for answer in answers(tester)[1]:
