@@ -13,7 +13,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,18 @@ class Lab:
         return Path(tempfile.mkdtemp(prefix=cleanup.folder_prefix(self.run_id)))
 
     def fixed_network(self, name: str) -> Net:
-        """An internal /16 network on which addresses can be chosen; the first free one of a list."""
-        for number in range(24, 32):
-            with contextlib.suppress(LabError):
-                return self.network(name, subnet=f"172.{number}.0.0/16")
+        """An internal /16 network on which addresses can be chosen; the first free one of a list.
+
+        An engine knows its own networks only: those of another one, or of a VPN, show in the host's routes.
+        """
+        taken = list(_routes())
+        numbers = list(range(24, 32))
+        first = secrets.randbelow(len(numbers))
+        for number in numbers[first:] + numbers[:first]:
+            subnet = ipaddress.IPv4Network(f"172.{number}.0.0/16")
+            if not any(subnet.overlaps(route) for route in taken):
+                with contextlib.suppress(LabError):
+                    return self.network(name, subnet=str(subnet))
         return self.network(name, subnet="10.199.0.0/16")
 
     def network(self, name: str, *, subnet: str | None = None) -> Net:
@@ -179,6 +187,16 @@ class Lab:
 
 
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+def _routes() -> Iterator[ipaddress.IPv4Network]:
+    """Where the host's IPv4 routes lead, but for the default one; nothing where that cannot be read."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+            _, destination, _, _, _, _, _, mask, *_ = line.split()
+            address, netmask = (ipaddress.IPv4Address(bytes.fromhex(word)[::-1]) for word in (destination, mask))
+            if int(netmask):
+                yield ipaddress.IPv4Network((address, str(netmask)), strict=False)
 
 
 def _say(text: str) -> None:

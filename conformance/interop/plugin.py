@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -44,6 +45,7 @@ class Run:
     results: dict[str, Any] | None = None
     gone: list[KnownDeviation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lock: IO[str] | None = None
 
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
@@ -106,6 +108,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """The run's network. Without a lab: an end in CI, elsewhere skipped tests and a line that says so."""
     run = request.config.stash[RUN]
+    _lock(run)
     try:
         run.site = Site(request.config.option.mutant or "")
     except LabError as error:
@@ -129,6 +132,17 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     (run.out / "captures").mkdir()
     yield run.site
     run.site.close()
+
+
+def _lock(run: Run) -> None:
+    """Two runs in one directory would mix their results."""
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        run.lock = (run.out / ".lock").open("w")
+        fcntl.flock(run.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        why = "another run is writing there" if isinstance(error, BlockingIOError) else error.strerror
+        pytest.exit(f"ikeproof: {run.out} cannot be used: {why}; choose another directory with --out", returncode=2)
 
 
 def _version() -> str:
@@ -267,4 +281,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.write_line(f"    {test['reason']}")
     for item in run.gone:
         terminalreporter.write_line(f"known deviation no longer seen: {item.id} ({item.text})")
+    if run.results["run"]["partial"]:
+        terminalreporter.write_line(f"PARTIAL: {run.results['run']['reason']}")
     terminalreporter.write_line(f"results and grid: {run.out / 'matrix.html'}")

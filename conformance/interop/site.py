@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -178,7 +176,7 @@ class Site:
             self.network = self.lab.fixed_network("interop")
             self.ca = TestCa.create()
             self.rogue = TestCa.create("another CA", organization="elsewhere")
-            self._folder = Path(tempfile.mkdtemp(prefix="ikeproof-interop-"))
+            self._folder = self.lab.folder()
             self._sides: dict[tuple[str, Place], Side] = {}
             self._foreign: dict[str, Credentials] = {}
             self._box: NatBox | None = None
@@ -254,4 +252,3 @@ class Site:
         for side in self._sides.values():
             side.close()
         self.lab.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
