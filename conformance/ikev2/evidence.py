@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, Kind, NotApplicable, Received, Tester
+from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, Kind, NotApplicable, Received, Tester, automatic
 from conformance.tester.child_exchanges import ChildExchange
 from conformance.tester.proposals import group as group_transform
 from reference_impl.crypto.suite import parse_esp, parse_ike
 from reference_impl.wire.message import Message
-from reference_impl.wire.notify import DeletePayload
-from reference_impl.wire.registries import ExchangeType, Group, ProtocolId, TransformType
+from reference_impl.wire.notify import DeletePayload, NotifyPayload
+from reference_impl.wire.registries import ExchangeType, Group, NotifyType, ProtocolId, TransformType
 from reference_impl.wire.sa import Proposal, SaPayload
+from reference_impl.wire.simple import NoncePayload
+
+T = TypeVar("T")
 
 SPARE_GROUPS = (Group.ECP_521, Group.CURVE448, Group.MODP_4096, Group.BRAINPOOL_P256R1, Group.MODP_1536)
 
@@ -144,6 +147,44 @@ def triggered(tester: Tester, sa: IkeSa, action: str, exchange: ExchangeType) ->
     return sa.receive_request(exchange)
 
 
+def accept_child(sa: IkeSa, received: Received, **options: Any) -> ChildSa:
+    """Accept the device's request for a Child SA (keywords of `automatic.answer_child`). Raises Inconclusive."""
+    return _taken(automatic.answer_child(sa, received, **options))
+
+
+def accept_ike_rekey(sa: IkeSa, received: Received, **options: Any) -> IkeSa:
+    """Accept the device's rekey of the IKE SA (keywords of `automatic.answer_ike_rekey`). Raises Inconclusive."""
+    return _taken(automatic.answer_ike_rekey(sa, received, **options))
+
+
+def _taken(made: T | None) -> T:
+    if made is None:
+        raise Inconclusive("the tester does not accept what the device offers")
+    return made
+
+
+def demand_group(sa: IkeSa, received: Received, group: Group) -> Received:
+    """Answer the device's request by INVALID_KE_PAYLOAD with this group; its next. Inconclusive when none comes."""
+    sa.answer(received, [NotifyPayload(NotifyType.INVALID_KE_PAYLOAD, int(group).to_bytes(2, "big"))])
+    second = next_request(sa, received)
+    if second is None:
+        raise Inconclusive("the device does not try again")
+    return second
+
+
+def expect_ike_kept(sa: IkeSa, refused: Received) -> None:
+    """Fail when the device deletes the IKE SA after the answer to its request `refused`."""
+    closes = any(deletes_ike(decoded(item)) for item in new_requests(sa, refused))
+    sa.tester.check(not closes, "the IKE SA goes on", "its Delete")
+
+
+def expect_no_retry(sa: IkeSa, refused: Received) -> None:
+    """Fail when the device sends another CREATE_CHILD_SA request right after the answer to `refused`."""
+    requests = [item for item in new_requests(sa, refused) if decoded(item).exchange == ExchangeType.CREATE_CHILD_SA]
+    again = ", ".join(item.text() for item in requests)
+    sa.tester.check(not requests, "no CREATE_CHILD_SA request for now", again)
+
+
 def next_request(sa: IkeSa, after: Received, timeout: float | None = None) -> Received | None:
     """The device's next request on `sa` with a higher Message ID than `after`, or None when none comes."""
     limit = sa.tester.profile.timing.answer if timeout is None else timeout
@@ -165,6 +206,14 @@ def decoded(received: Received) -> Message:
     if received.message is None:
         raise Inconclusive("the device's message cannot be decoded")
     return received.message
+
+
+def nonce_of(message: Message) -> bytes:
+    """The nonce of a message. Raises Inconclusive."""
+    found = message.get(NoncePayload)
+    if found is None:
+        raise Inconclusive("the message has no nonce")
+    return found.data
 
 
 def deleted_spis(message: Message) -> list[bytes]:

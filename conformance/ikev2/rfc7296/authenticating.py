@@ -19,12 +19,13 @@ from conformance.tester import (
     Silence,
     Tester,
     error_of,
+    order_of,
 )
 from conformance.tester.expect import observed
 from conformance.tester.proposals import encr, esn, integ
 from reference_impl.crypto.auth import signed_octets
 from reference_impl.wire.message import Message
-from reference_impl.wire.registries import Encr, ExchangeType, Integ, NotifyType, ProtocolId
+from reference_impl.wire.registries import Encr, ExchangeType, Integ, NotifyType, PayloadType, ProtocolId
 from reference_impl.wire.sa import Proposal, SaPayload
 from reference_impl.wire.simple import AuthPayload, IdiPayload
 from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsrPayload
@@ -40,6 +41,30 @@ OPAQUE_PORTS = (65535, 0)
 
 # A documentation network (RFC 5737) that no profile's traffic holds.
 ELSEWHERE = "198.51.100.0/24"
+
+
+# -- the messages ---------------------------------------------------------------------------------------------------
+
+
+def check_each_once(tester: Tester, message: Message, wanted: tuple[PayloadType, ...]) -> None:
+    """Fail unless each of these payload types occurs exactly once."""
+    kinds = order_of(message)
+    for kind in wanted:
+        tester.check(kinds.count(kind) == 1, f"one {kind.name} payload", observed(message))
+
+
+def is_auth_of(item: Received, spi_i: bytes) -> bool:
+    """Whether it is an IKE_AUTH message of the IKE SA with this initiator SPI."""
+    return item.header is not None and item.header.spi_i == spi_i and item.header.exchange == ExchangeType.IKE_AUTH
+
+
+def check_first_auth(tester: Tester, item: Received) -> None:
+    """Fail unless it has Message ID 1, and an Encrypted payload with nothing in the clear before it."""
+    tester.check(item.message_id == 1, "Message ID 1", str(item.message_id))
+    # The header's Next Payload is that of the outermost payload.
+    first = item.octets[16]
+    fitting = (PayloadType.SK, PayloadType.SKF)
+    tester.check(first in fitting, "SK first", f"payload type {first}", "rfc7296/1.2/all-later-have-sk")
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.ikev2.rfc7296.authenticating import inside, text_of
-from conformance.tester import ChildSa, DutInitiator, IkeSa, Inconclusive, Received, Tester, covers, error_of, order_of
+from conformance.ikev2.rfc7296.authenticating import check_each_once, check_first_auth, inside, is_auth_of, text_of
+from conformance.tester import ChildSa, DutInitiator, IkeSa, Inconclusive, Tester, covers, error_of, order_of
 from conformance.tester.expect import observed
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import DeletePayload, NotifyPayload
-from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType, ProtocolId, TransformType
+from reference_impl.wire.registries import NotifyType, PayloadType, ProtocolId, TransformType
 from reference_impl.wire.sa import SaPayload, Transform, key_length
 from reference_impl.wire.simple import KePayload, NoncePayload
 from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsPayload, TsrPayload
@@ -46,8 +46,7 @@ def auth_request(tester: Tester) -> tuple[DutInitiator, Message]:
 def test_auth_request_payloads(tester: Tester) -> None:
     """The IKE_AUTH request has IDi, AUTH, SA, TSi and TSr, once each."""
     peer, request = auth_request(tester)
-    for kind in ONCE:
-        tester.check(order_of(request).count(kind) == 1, f"one {kind.name} payload", observed(request))
+    check_each_once(tester, request, ONCE)
     peer.answer_auth()
 
 
@@ -72,20 +71,12 @@ def test_auth_request_protected(tester: Tester) -> None:
     peer = tester.await_initiation()
     peer.answer_init()
     spi = peer.request.spi_i
-    found = tester.wait(lambda item: item.is_request and _is_auth_of(item, spi), tester.profile.timing.trigger)
+    found = tester.wait(lambda item: item.is_request and is_auth_of(item, spi), tester.profile.timing.trigger)
     if found is None:
         raise Inconclusive("the device sent no IKE_AUTH request in time")
-    tester.check(found.message_id == 1, "Message ID 1", str(found.message_id))
-    # The header's Next Payload is that of the outermost payload.
-    first = found.octets[16]
-    fitting = (PayloadType.SK, PayloadType.SKF)
-    tester.check(first in fitting, "SK first", f"payload type {first}", "rfc7296/1.2/all-later-have-sk")
+    check_first_auth(tester, found)
     found.taken = False
     peer.answer_auth()
-
-
-def _is_auth_of(item: Received, spi_i: bytes) -> bool:
-    return item.header is not None and item.header.spi_i == spi_i and item.header.exchange == ExchangeType.IKE_AUTH
 
 
 @covers("rfc7296/1.2/auth-without-ke-nonce", mutants=["initiator-offers-group-in-auth"], role="initiator", needs=NEEDS)

@@ -9,9 +9,10 @@ from conformance.ikev2.offers import (
     offer_of,
     other_group,
 )
-from conformance.tester import Inconclusive, NotApplicable, Tester, covers
+from conformance.tester import DutInitiator, Inconclusive, NotApplicable, Tester, covers
 from conformance.tester.expect import observed
 from conformance.tester.proposals import offered_groups
+from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
 from reference_impl.wire.registries import NotifyType
 
@@ -43,16 +44,21 @@ def test_cookie_left_out(tester: Tester) -> None:
     tester.check(second.accepted, "the request is accepted with a cookie", ", then ".join(answers))
 
 
-@covers("rfc7296/2.6.1/cookie-in-all-retries", role="initiator", mutants=["forgets-cookie-after-invalid-ke"])
-def test_initiator_keeps_cookie(tester: Tester) -> None:
-    """An initiator that has got a cookie sends it also in the retry after INVALID_KE_PAYLOAD."""
-    peer = tester.await_initiation()
+def cookie_then_group(tester: Tester, peer: DutInitiator) -> tuple[Message, int]:
+    """Demand "a cookie", then another of its groups: the device's third request, and the group."""
     wanted = next((g for g in offered_groups(offer_of(peer.request)) if g != ke_of(peer.request).group), None)
     if wanted is None:
         raise NotApplicable("the device offers one group only")
     expect_retry(tester, peer, NotifyType.COOKIE, b"a cookie", "rfc7296/2.6/cookie-retry")
     data = int(wanted).to_bytes(2, "big")
-    third = expect_retry(tester, peer, NotifyType.INVALID_KE_PAYLOAD, data, "rfc7296/1.2/invalid-ke-retry")
+    return expect_retry(tester, peer, NotifyType.INVALID_KE_PAYLOAD, data, "rfc7296/1.2/invalid-ke-retry"), wanted
+
+
+@covers("rfc7296/2.6.1/cookie-in-all-retries", role="initiator", mutants=["forgets-cookie-after-invalid-ke"])
+def test_initiator_keeps_cookie(tester: Tester) -> None:
+    """An initiator that has got a cookie sends it also in the retry after INVALID_KE_PAYLOAD."""
+    peer = tester.await_initiation()
+    third, _ = cookie_then_group(tester, peer)
     tester.check(
         third.payloads[0] == NotifyPayload(NotifyType.COOKIE, b"a cookie"),
         "the cookie as first payload",
@@ -65,12 +71,7 @@ def test_initiator_keeps_cookie(tester: Tester) -> None:
 def test_initiator_asked_again(tester: Tester) -> None:
     """An initiator copes with a responder that demands a new cookie after INVALID_KE_PAYLOAD."""
     peer = tester.await_initiation()
-    wanted = next((g for g in offered_groups(offer_of(peer.request)) if g != ke_of(peer.request).group), None)
-    if wanted is None:
-        raise NotApplicable("the device offers one group only")
-    expect_retry(tester, peer, NotifyType.COOKIE, b"a cookie", "rfc7296/2.6/cookie-retry")
-    data = int(wanted).to_bytes(2, "big")
-    expect_retry(tester, peer, NotifyType.INVALID_KE_PAYLOAD, data, "rfc7296/1.2/invalid-ke-retry")
+    _, wanted = cookie_then_group(tester, peer)
     fourth = expect_retry(
         tester, peer, NotifyType.COOKIE, b"another cookie", "rfc7296/2.6.1/without-shorter-exchange-works"
     )

@@ -5,25 +5,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from conformance.ikev2.evidence import decoded, deletes_ike, triggered
-from conformance.tester import ChildSa, Deleted, Empty, IkeSa, Inconclusive, Received, Tester, automatic, covers
-from reference_impl.wire.message import Message
+from conformance.ikev2.evidence import accept_ike_rekey, decoded, deletes_ike, nonce_of, triggered
+from conformance.tester import ChildSa, Deleted, Empty, IkeSa, Inconclusive, Received, Tester, covers
 from reference_impl.wire.notify import DeletePayload
 from reference_impl.wire.registries import ExchangeType, ProtocolId
-from reference_impl.wire.simple import NoncePayload
 
 CREATE = ExchangeType.CREATE_CHILD_SA
 INFORMATIONAL = ExchangeType.INFORMATIONAL
 NEEDS = ("trigger_rekey_ike", "rekey_ike")
 ROUNDS = 16
-
-
-def nonce_of(message: Message) -> bytes:
-    """The nonce of a message."""
-    payload = message.get(NoncePayload)
-    if payload is None:
-        raise Inconclusive("a message without nonce")
-    return payload.data
 
 
 @dataclass(slots=True)
@@ -54,9 +44,7 @@ def collide(tester: Tester, sa: IkeSa, order: str) -> Collision:
     if exchange.sa is None or exchange.reply is None:
         tester.fail("the rekey is answered as usual", exchange.problem, "rfc7296/2.25.2/ike-rekey-of-rekeying")
     nonces["their-response"] = nonce_of(exchange.reply)
-    theirs = automatic.answer_ike_rekey(sa, received, nonce=nonces["our-response"])
-    if theirs is None:
-        raise Inconclusive("the tester does not accept what the device offers")
+    theirs = accept_ike_rekey(sa, received, nonce=nonces["our-response"])
     return Collision(sa, exchange.sa, theirs, child, min(nonces, key=nonces.__getitem__))
 
 

@@ -4,23 +4,14 @@ import os
 
 import pytest
 
+from conformance.ikev2.evidence import nonce_of
 from conformance.ikev2.offers import expect_accepted, offer_of, suites
 from conformance.tester import Inconclusive, Tester, covers
 from reference_impl.crypto.prf import prf
 from reference_impl.crypto.suite import IkeSuite
-from reference_impl.wire.message import Message
 from reference_impl.wire.registries import NotifyType, Prf, TransformType
-from reference_impl.wire.simple import NoncePayload
 
 RUNS = 6
-
-
-def nonce_of(request: Message) -> bytes:
-    """The nonce of a message. Raises Inconclusive."""
-    found = request.get(NoncePayload)
-    if found is None:
-        raise Inconclusive("the message has no nonce")
-    return found.data
 
 
 def check_random(tester: Tester, nonces: list[bytes]) -> None:
