@@ -123,10 +123,8 @@ class DutInitiator:
             spi = item.octets[:8]
             return _is_init(item) and item.octets not in seen and (spi == own if own else spi not in _FINISHED)
 
-        received = self.tester.wait(
-            wanted,
-            self.tester.profile.timing.trigger if timeout is None else timeout,
-        )
+        # RFC 7296 §2.1: an answer may get lost, also within a device that is still busy with the one before.
+        received = self._wait(wanted, self.tester.profile.timing.trigger if timeout is None else timeout)
         if received is None:
             raise Inconclusive("the device sent no IKE_SA_INIT request in time: was it triggered?")
         self.requests.append(received)

@@ -67,7 +67,7 @@ SPEC = DutSpec(
         "trigger_liveness": False,
         "short_lifetimes": False,
     },
-    timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.0, "trigger": 3.0},
+    timing={"answer": 2.0, "fence_grace": 0.1, "retransmit_first": 1.6, "trigger": 3.0},
 )
 # 5.9's user-space data plane refuses a part of its network in which it has no address.
 PROTECTED = (f"{dut.PROTECTED_HOST}/24", "10.1.0.4/24", "10.1.0.130/24")
