@@ -19,7 +19,8 @@ from conformance.tester.expect import (
     error_of,
     order_of,
 )
-from conformance.tester.initial import AuthExchange, InitExchange
+from conformance.tester.ike_sa_init import InitExchange
+from conformance.tester.initial import AuthExchange
 from conformance.tester.received import Kind, Received
 from conformance.tester.sa import IkeSa, Sent
 from conformance.tester.tester import Tester, fresh_spi, nat_hash

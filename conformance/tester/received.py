@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.tester.link import Datagram
 from reference_impl.wire.describe import summary
+from reference_impl.wire.errors import WireError
 from reference_impl.wire.header import Flags, Header
 from reference_impl.wire.message import Message
 
@@ -82,3 +83,11 @@ class Received:
         if self.kind == Kind.ESP:
             return f"ESP, {len(self.octets)} octets" + (f" ({self.problem})" if self.problem else "")
         return f"{self.kind} of {len(self.octets)} octets" + (f" ({self.problem})" if self.problem else "")
+
+
+def lenient(data: bytes) -> Message | None:
+    """A message with whatever faults the parser can get over; None when it cannot be read at all."""
+    try:
+        return Message.parse(data, strict=False)
+    except WireError:
+        return None

@@ -40,7 +40,7 @@ from reference_impl.wire.ts import TrafficSelector
 from reference_impl.wire.udp import NON_ESP_MARKER
 
 if TYPE_CHECKING:
-    from conformance.tester.initial import InitExchange
+    from conformance.tester.ike_sa_init import InitExchange
     from conformance.tester.tester import Tester
 
 

@@ -11,15 +11,16 @@ from typing import Any, NoReturn
 
 from conformance.profile import Profile
 from conformance.tester import child as child_module
-from conformance.tester import dut_initiator, expect, initial
+from conformance.tester import dut_initiator, expect, ike_sa_init, initial
 from conformance.tester.capture import SessionKeys
 from conformance.tester.draft import Draft, Editing, apply_edits
 from conformance.tester.expect import Outcome
 from conformance.tester.identity import Identity, parse_identity
-from conformance.tester.initial import AuthExchange, InitExchange
+from conformance.tester.ike_sa_init import InitExchange
+from conformance.tester.initial import AuthExchange
 from conformance.tester.link import Address, Datagram, Link, Port
 from conformance.tester.proposals import encr, group, integ, prf
-from conformance.tester.received import Kind, Received
+from conformance.tester.received import Kind, Received, lenient
 from conformance.tester.sa import IkeSa
 from conformance.tester.sealing import encode
 from conformance.tester.transcript import Entry, Transcript
@@ -148,7 +149,7 @@ class Tester:
             note = "; ".join([*message.notes, note] if note else message.notes)
         else:
             data = message
-            decoded = decoded or _lenient(data)
+            decoded = decoded or lenient(data)
         wire = NON_ESP_MARKER + data if marker else data
         self.link.send(source, target, wire, decoded, decrypted=decrypted, note=note)
         return data
@@ -250,8 +251,8 @@ class Tester:
     # -- exchanges ----------------------------------------------------------------------------------------------
 
     def ike_sa_init(self, **overrides: Any) -> InitExchange:
-        """Send IKE_SA_INIT and take the answer; see `initial.ike_sa_init` for the keywords."""
-        return initial.ike_sa_init(self, **overrides)
+        """Send IKE_SA_INIT and take the answer; see `ike_sa_init.ike_sa_init` for the keywords."""
+        return ike_sa_init.ike_sa_init(self, **overrides)
 
     def ike_auth(self, init: InitExchange, **overrides: Any) -> AuthExchange:
         """Send IKE_AUTH after `init` and take the answer; see `initial.ike_auth` for the keywords."""
@@ -297,7 +298,7 @@ class Tester:
         if self._fence_port is None:
             self._fence_port = self.link.open()
         for proposals, ke in ((refused_offer(), REFUSED_KE), (self.profile.ike[0], None)):
-            init = initial.ike_sa_init(
+            init = ike_sa_init.ike_sa_init(
                 self, proposals=proposals, ke=ke, port=self._fence_port, natt=natt, note="fence", cookies=False
             )
             if init.reply is not None:
@@ -390,10 +391,3 @@ def nat_hash(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
     """SHA-1 of SPIs, IP address and port (RFC 7296 §2.23)."""
     octets = spi_i + spi_r + ipaddress.ip_address(address[0]).packed + address[1].to_bytes(2, "big")
     return hashlib.sha1(octets, usedforsecurity=False).digest()
-
-
-def _lenient(data: bytes) -> Message | None:
-    try:
-        return Message.parse(data, strict=False)
-    except WireError:
-        return None
