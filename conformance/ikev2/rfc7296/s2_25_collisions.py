@@ -97,6 +97,8 @@ def test_ike_rekey_of_rekeyed_ike(tester: Tester) -> None:
     sa = tester.establish()
     received = triggered(tester, sa, "rekey_ike", CREATE)
     new = evidence.accept_ike_rekey(sa, received)
+    # On the new SA only when it has processed our response; before that, both rekeys would be simultaneous.
+    tester.expects(new.liveness(), Empty())
     tester.expects(sa.try_rekey_ike().reply, LATER)
     closing = evidence.next_request(sa, received)
     if closing is not None and deletes_ike(decoded(closing)):
