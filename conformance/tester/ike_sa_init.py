@@ -12,13 +12,7 @@ from conformance.tester import authentication
 from conformance.tester.draft import Draft, Editing, apply_edits
 from conformance.tester.expect import error_of, observed
 from conformance.tester.link import Port
-from conformance.tester.proposals import (
-    IkeOffer,
-    NotOneSuite,
-    chosen_ike,
-    ike_sa_payload,
-    offered_groups,
-)
+from conformance.tester.proposals import IkeOffer, NotOneSuite, chosen_ike, ike_sa_payload, offered_groups
 from conformance.tester.received import Received
 from conformance.tester.sa import IkeSa
 from reference_impl.crypto import kdf

@@ -14,12 +14,7 @@ from conformance.tester.draft import Editing
 from conformance.tester.expect import error_of, observed
 from conformance.tester.identity import Identity, parse_identity
 from conformance.tester.ike_sa_init import InitExchange, Refused, ike_sa_init
-from conformance.tester.proposals import (
-    EspOffer,
-    NotOneSuite,
-    chosen_esp,
-    esp_sa_payload,
-)
+from conformance.tester.proposals import EspOffer, NotOneSuite, chosen_esp, esp_sa_payload
 from conformance.tester.sa import IkeSa
 from reference_impl.crypto.auth import signed_octets
 from reference_impl.crypto.errors import CryptoError

@@ -12,15 +12,7 @@ from conformance.ikev2.rfc7296.authenticating import (
     is_auth_of,
     silent_or,
 )
-from conformance.tester import (
-    Draft,
-    Edit,
-    ErrorNotify,
-    Notify,
-    Silence,
-    Tester,
-    covers,
-)
+from conformance.tester import Draft, Edit, ErrorNotify, Notify, Silence, Tester, covers
 from conformance.tester import misbehaviour as bad
 from conformance.tester.expect import observed
 from conformance.tester.proposals import esp_sa_payload

@@ -4,15 +4,7 @@ import pytest
 
 from conformance.ikev2 import evidence
 from conformance.ikev2.evidence import decoded, deletes_ike, triggered
-from conformance.tester import (
-    Accepted,
-    Deleted,
-    Empty,
-    Notify,
-    Tester,
-    automatic,
-    covers,
-)
+from conformance.tester import Accepted, Deleted, Empty, Notify, Tester, automatic, covers
 from reference_impl.wire.notify import DeletePayload, NotifyPayload
 from reference_impl.wire.registries import ExchangeType, NotifyType, ProtocolId
 
