@@ -393,28 +393,26 @@ def drops_requests_with_duplicates(patch: Patch) -> None:
     patch.wrap(protected, "process", process)
 
 
-@mutant("malformed-answered-by-no-proposal-chosen", breaks="rfc7296/3.10.1/invalid-syntax-for-others")
-def malformed_answered_by_no_proposal_chosen(patch: Patch) -> None:
-    """Answers a malformed request by NO_PROPOSAL_CHOSEN."""
+def _answer_malformed_by(patch: Patch, name: str) -> None:
     from reference_impl.wire.registries import NotifyType
 
     def change(refusal: Any) -> Any:
-        refusal.notify = NotifyType.NO_PROPOSAL_CHOSEN
+        refusal.notify = NotifyType[name]
         return refusal
 
     refusals(patch, change)
+
+
+@mutant("malformed-answered-by-no-proposal-chosen", breaks="rfc7296/3.10.1/invalid-syntax-for-others")
+def malformed_answered_by_no_proposal_chosen(patch: Patch) -> None:
+    """Answers a malformed request by NO_PROPOSAL_CHOSEN."""
+    _answer_malformed_by(patch, "NO_PROPOSAL_CHOSEN")
 
 
 @mutant("malformed-answered-by-authentication-failed", breaks="rfc7296/2.21.2/malformed-only-notify")
 def malformed_answered_by_authentication_failed(patch: Patch) -> None:
     """Answers a malformed request by AUTHENTICATION_FAILED."""
-    from reference_impl.wire.registries import NotifyType
-
-    def change(refusal: Any) -> Any:
-        refusal.notify = NotifyType.AUTHENTICATION_FAILED
-        return refusal
-
-    refusals(patch, change)
+    _answer_malformed_by(patch, "AUTHENTICATION_FAILED")
 
 
 @mutant("invalid-syntax-keeps-ike-sa", breaks="rfc7296/2.21.3/invalid-syntax-deletes-sa")

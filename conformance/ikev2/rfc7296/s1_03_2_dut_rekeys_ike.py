@@ -43,6 +43,16 @@ def accept(sa: IkeSa, received: Received) -> IkeSa:
     return evidence.accept_ike_rekey(sa, received, suites=suites or None)
 
 
+def rekeyed(tester: Tester, sa: IkeSa) -> IkeSa:
+    """The new IKE SA after the device's rekey of `sa`, which it deletes, if it does, with success."""
+    received, _ = rekey_request(tester, sa)
+    new = accept(sa, received)
+    closing = evidence.next_request(sa, received)
+    if closing is not None:
+        sa.answer(closing)
+    return new
+
+
 @covers(
     "rfc7296/1.3.2/ike-rekey-has-ke",
     "rfc7296/1.3.2/new-initiator-spi",
@@ -102,11 +112,7 @@ def test_own_rekey_works(tester: Tester) -> None:
 def test_first_own_request(tester: Tester) -> None:
     """The first request that the device sends on the new IKE SA has Message ID 0 and the Initiator flag."""
     sa = tester.establish()
-    received, _ = rekey_request(tester, sa)
-    new = accept(sa, received)
-    closing = evidence.next_request(sa, received)
-    if closing is not None:
-        sa.answer(closing)
+    new = rekeyed(tester, sa)
     first = triggered(tester, new, "delete_child", ExchangeType.INFORMATIONAL)
     tester.check(first.message_id == 0, "Message ID 0", f"Message ID {first.message_id}")
     flags = Header.parse(first.octets).flags
@@ -147,11 +153,7 @@ def test_old_is_deleted_last(tester: Tester) -> None:
 def test_own_rekey_keeps_children(tester: Tester) -> None:
     """The Child SA outlives the old IKE SA, and is deleted on the new one."""
     sa = tester.establish()
-    received, _ = rekey_request(tester, sa)
-    new = accept(sa, received)
-    closing = evidence.next_request(sa, received)
-    if closing is not None:
-        sa.answer(closing)
+    new = rekeyed(tester, sa)
     if tester.claims("data_plane"):
         new.child.expect_ping()
     tester.expects(new.delete_child(), Deleted())
