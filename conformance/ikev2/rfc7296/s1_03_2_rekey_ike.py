@@ -1,4 +1,4 @@
-"""RFC 7296 sections 1.3.2 and 2.18: rekeying the IKE SA, the device as responder."""
+"""RFC 7296 sections 1.3.2, 2.8 and 2.18: rekeying the IKE SA, the device as responder."""
 
 import pytest
 
