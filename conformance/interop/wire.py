@@ -6,6 +6,7 @@ A check that fails raises `Broken`, which names the implementation that sent, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -189,12 +190,13 @@ class Wire:
     def no_cleartext(self, networks: Sequence[str]) -> None:
         """What someone without keys sees has no packet from or to a protected network. Raises Broken."""
         shown = " || ".join(f"ip.addr == {network}" for network in networks)
-        parameters = ["-o", "esp.enable_null_encryption_decode_heuristic:FALSE"]
-        with pyshark.FileCapture(str(self.capture), display_filter=shown, custom_parameters=parameters) as packets:
-            packet = next(iter(packets), None)
-            if packet is not None:
-                ends = f"{packet.ip.src} to {packet.ip.dst}"
-                raise Broken("", "no packet of a protected network in the clear", f"one from {ends} in the clear")
+        # in a thread of its own: in the main one pyshark takes whatever event loop and child watcher stand there
+        with ThreadPoolExecutor(1) as thread:
+            seen = thread.submit(_first_ends, self.capture, shown).result()
+        if seen is not None:
+            raise Broken(
+                "", "no packet of a protected network in the clear", f"one from {' to '.join(seen)} in the clear"
+            )
 
     # -- details of a message ----------------------------------------------------------------------------------------
 
@@ -205,6 +207,14 @@ class Wire:
                 # the keys are those of one end: it may be the one that is wrong
                 where = f"frame {item.frame} of {self.sent_by(item)}"
                 raise Broken("", "a right integrity check", f"a wrong one in {where}")
+
+
+def _first_ends(capture: Path, shown: str) -> tuple[str, str] | None:
+    """Source and destination of the first packet of a capture that a display filter shows, read without keys."""
+    parameters = ["-o", "esp.enable_null_encryption_decode_heuristic:FALSE"]
+    with pyshark.FileCapture(str(capture), display_filter=shown, custom_parameters=parameters) as packets:
+        packet = next(iter(packets), None)
+        return None if packet is None else (str(packet.ip.src), str(packet.ip.dst))
 
 
 def spi(message: IkeMessage) -> str:
