@@ -44,7 +44,11 @@ def test_unknown_values_become_named_pseudo_members_and_are_not_cached(registry:
 
 
 def test_notify_names_agree_with_scapy() -> None:
-    renamed = {"USE_ASSIGNED_HoA": "USE_ASSIGNED_HOA", "NOTIFY_STATE_NOT_FOUND": "STATE_NOT_FOUND"}
+    renamed = {
+        "USE_ASSIGNED_HoA": "USE_ASSIGNED_HOA",
+        "NOTIFY_STATE_NOT_FOUND": "STATE_NOT_FOUND",
+        "SENDER_REQUEST_ID": "GROUP_SENDER",  # IANA's name since RFC 9838
+    }
     for value, name in scapy_ikev2.IKEv2NotifyMessageTypes.items():
         expected = re.sub(r"^IV2_NOTIFY_", "", renamed.get(name, name))
         assert NotifyType(value).name == expected
