@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from .base import Payload, need, pack
 from .errors import BadLength, EncodeError, Reason, Truncated
+from .quick import quick_init
 from .registries import CfgAttribute, CfgType, PayloadType
 
 _HEADER = struct.Struct("!I")
@@ -32,6 +33,7 @@ VALUE_SIZES: Mapping[int, int] = {
 }
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ConfigAttribute:
     """A configuration attribute; `reserved` is the R bit."""
@@ -48,6 +50,7 @@ class ConfigAttribute:
         return pack(_ATTRIBUTE, kind, len(self.value), what="configuration attribute") + self.value
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ConfigPayload(Payload):
     """Configuration; 24 reserved bits in `reserved2`."""

@@ -8,11 +8,13 @@ from typing import ClassVar, Self
 
 from .base import Payload, need, pack
 from .errors import BadValue, Reason
+from .quick import quick_init
 from .registries import PayloadType
 
 _FRAGMENT = struct.Struct("!HH")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SkPayload(Payload):
     """Encrypted and Authenticated: `content` is IV‖ciphertext‖ICV; `inner` the type of the first inner payload."""
@@ -32,6 +34,7 @@ class SkPayload(Payload):
         return cls(body)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SkfPayload(Payload):
     """Encrypted and Authenticated Fragment: number `fragment` of `total`; `inner` 0 but in the first one."""

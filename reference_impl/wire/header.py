@@ -8,6 +8,7 @@ from enum import IntFlag
 from typing import Self
 
 from .errors import EncodeError, Reason, Truncated
+from .quick import quick_init
 from .registries import ExchangeType
 
 HEADER_SIZE = 28
@@ -32,6 +33,7 @@ def header_truncated(size: int) -> Truncated:
     return Truncated(Reason.TRUNCATED, size, f"{size} octets; the IKE header has {HEADER_SIZE}")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Header:
     """The 28 octets that open every IKE message; `length` as sent, which need not be true."""

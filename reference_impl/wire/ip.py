@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from .errors import BadLength, BadValue, EncodeError, Reason, Truncated
+from .quick import quick_init
 from .registries import IpProtocol
 
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
@@ -32,6 +33,7 @@ def checksum(data: bytes) -> int:
     return 0xFFFF - (number % 0xFFFF or 0xFFFF) if number else 0xFFFF
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Ipv4Header:
     """IPv4 header; `src`, `dst` 4 octets; `flags` the 3 bits (2 is DF, 1 is MF); `fragment` in units of 8 octets."""
@@ -86,6 +88,7 @@ class Ipv4Header:
         return head[:10] + checksum(head).to_bytes(2) + head[12:] + payload
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Ipv6Header:
     """IPv6 header without extension headers; `src`, `dst` 16 octets."""
@@ -161,6 +164,7 @@ def checksum_is_right(header: IpHeader, segment: bytes) -> bool:
     return isinstance(header, Ipv4Header) if unused else segment_checksum(header, segment) == 0
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class UdpDatagram:
     """A UDP datagram with the addresses that carry it (textual)."""
@@ -201,6 +205,7 @@ def parse_udp(packet: bytes) -> UdpDatagram | None:
     return UdpDatagram(_text(header.src), _text(header.dst), src_port, dst_port, segment[_UDP.size :])
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IcmpEcho:
     """An ICMP or ICMPv6 echo request or reply with the addresses that carry it (textual)."""

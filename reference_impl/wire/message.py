@@ -11,11 +11,13 @@ from .errors import BadLength, BadValue, Reason
 from .header import EXCHANGE_TYPES, FLAGS, HEADER_SIZE, LAYOUT, Flags, Header, header_truncated
 from .notify import NotifyPayload
 from .payload import encode_chain, parse_chain
+from .quick import quick_init
 from .registries import ExchangeType, NotifyType
 
 P = TypeVar("P", bound=Payload)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Message:
     """An IKE message. `length` and `next_payload` are None when true; a value replaces the header's field."""

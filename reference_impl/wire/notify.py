@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from .base import Payload, need, pack
 from .errors import BadLength, BadValue, Reason
+from .quick import quick_init
 from .registries import NotifyType, PayloadType, ProtocolId
 
 _HEADER = struct.Struct("!BBH")
@@ -29,6 +30,7 @@ DATA_SIZES: Mapping[int, tuple[int, int]] = {
 }
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class NotifyPayload(Payload):
     """Notify: `spi` is empty unless the notification concerns an existing Child SA."""
@@ -73,6 +75,7 @@ def check_spi(protocol: int, spi_size: int, offset: int) -> None:
         raise BadLength(Reason.SPI_SIZE, offset + 1, f"SPI of {spi_size} octets for protocol {protocol}")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class DeletePayload(Payload):
     """Delete: the IKE SA (protocol IKE, `spi_size` 0, no SPIs) or Child SAs (`spi_size` 4)."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from .base import Payload
+from .quick import quick_init
 from .registries import PayloadType
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class UnknownPayload(Payload):
     """A payload whose type has no codec, or whose body lenient parsing could not decode."""
@@ -33,6 +35,7 @@ class UnknownPayload(Payload):
         return cls(PayloadType.NONE, body)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class RawPayload(Payload):
     """A payload whose generic header may lie: `length` and `next_payload` replace the true values when given.
@@ -62,6 +65,7 @@ class RawPayload(Payload):
         return cls(PayloadType.NONE, body)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TrailingOctets(Payload):
     """Octets without a generic header at the end of a chain; `type` is what the field before them announced."""

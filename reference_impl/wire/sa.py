@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Self
 
 from .base import Payload, pack
 from .errors import BadLength, BadValue, EncodeError, Reason, Truncated
-from .registries import AttributeType, PayloadType, ProtocolId, TransformType
+from .quick import quick_init
+from .registries import TRANSFORM_IDS, AttributeType, PayloadType, ProtocolId, TransformType
 
 _PROPOSAL = struct.Struct("!BBHBBBB")
 _TRANSFORM = struct.Struct("!BBHBBH")
-_SUBSTRUCTURE = struct.Struct("!BxH")
 _ATTRIBUTE = struct.Struct("!HH")
 _TYPES = TransformType.lookup()
 _PROTOCOLS = ProtocolId.lookup()
@@ -21,6 +20,7 @@ _SPI_SIZES = {ProtocolId.IKE: (0, 8), ProtocolId.AH: (4,), ProtocolId.ESP: (4,)}
 _TV = 0x8000
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """A transform attribute: 15-bit `type`; `tv` (AF=1) means the two octets of `value` replace the length."""
@@ -47,6 +47,7 @@ def key_length(bits: int) -> Attribute:
     return Attribute(AttributeType.KEY_LENGTH, bits.to_bytes(2), True)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Transform:
     """One transform: `id` is read in the registry of its `type`."""
@@ -83,6 +84,7 @@ class Transform:
         )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One proposal with its transforms in the order sent."""
@@ -118,6 +120,7 @@ class Proposal:
         )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SaPayload(Payload):
     """Proposals, most preferred first."""
@@ -195,7 +198,7 @@ def _parse_proposal(body: bytes, start: int, offset: int, strict: bool) -> tuple
 def _parse_transform(body: bytes, start: int, limit: int, offset: int, strict: bool) -> tuple[Transform, int]:
     if limit - start < 8:
         raise Truncated(Reason.TRUNCATED, offset + start, f"{limit - start} octets; a transform has at least 8")
-    last, length = _SUBSTRUCTURE.unpack_from(body, start)
+    last, reserved1, length, kind, reserved2, number = _TRANSFORM.unpack_from(body, start)
     end = start + length
     if length < 8 or end > limit:
         raise BadLength(
@@ -205,22 +208,27 @@ def _parse_transform(body: bytes, start: int, limit: int, offset: int, strict: b
         )
     if last != (0 if end == limit else 3):
         raise BadValue(Reason.LAST_SUBSTRUC, offset + start, f"transform's Last Substruc is {last}")
-    if length == 8 or (length == 12 and body[start + 8] & 0x80):
-        return _short_transform(body[start + 1 : end]), end
-    _, reserved1, _, kind, reserved2, number = _TRANSFORM.unpack_from(body, start)
-    attributes = _parse_attributes(body, start + 8, end, offset, strict)
+    registered = _REGISTERED.get(body[start + 1 : end])
+    if registered is not None:
+        return registered, end
+    attributes = _parse_attributes(body, start + 8, end, offset, strict) if length > 8 else ()
     return Transform(_TYPES[kind], number, attributes, reserved1, reserved2), end
 
 
-# The transforms of the world are few and immutable: sharing them makes SA payloads cheap to parse.
-@lru_cache(maxsize=1024)
-def _short_transform(octets: bytes) -> Transform:
-    """A transform without attributes or with one TV attribute, from its octets after Last Substruc."""
-    reserved1, kind, reserved2, number = octets[0], octets[3], octets[4], int.from_bytes(octets[5:7])
-    attributes: tuple[Attribute, ...] = ()
-    if len(octets) > 7:
-        attributes = (Attribute(int.from_bytes(octets[7:9]) & ~_TV, octets[9:11], True),)
-    return Transform(_TYPES[kind], number, attributes, reserved1, reserved2)
+def _registered() -> dict[bytes, Transform]:
+    """Every registered transform by its octets after Last Substruc; ciphers also with the usual key lengths."""
+    transforms = []
+    for kind, registry in TRANSFORM_IDS.items():
+        for member in registry:
+            transforms.append(Transform(_TYPES[kind], int(member)))
+            if kind == TransformType.ENCR:
+                lengths = [Transform(_TYPES[kind], int(member), (key_length(bits),)) for bits in (128, 192, 256)]
+                transforms.extend(lengths)
+    return {transform.to_bytes(last=True)[1:]: transform for transform in transforms}
+
+
+# They are immutable: what nearly every proposal consists of is made once, on import.
+_REGISTERED = _registered()
 
 
 def _parse_attributes(body: bytes, position: int, end: int, offset: int, strict: bool) -> tuple[Attribute, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from .base import Payload, need, pack
 from .errors import BadLength, BadValue, Reason
+from .quick import quick_init
 from .registries import AuthMethod, CertEncoding, Group, IdType, PayloadType
 
 _KE = struct.Struct("!HH")
@@ -21,6 +22,7 @@ _HASH_SIZE = 20
 _HASHED_AUTHORITIES = (CertEncoding.X509_SIGNATURE, CertEncoding.HASH_URL_X509, CertEncoding.HASH_URL_BUNDLE)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class KePayload(Payload):
     """Key Exchange (§3.4): `data` is the public value; its size is checked by the key exchange method."""
@@ -46,6 +48,7 @@ class KePayload(Payload):
 _ADDRESS_SIZES = {IdType.ID_IPV4_ADDR: 4, IdType.ID_IPV6_ADDR: 16}
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IdPayload(Payload):
     """Identification (§3.5); 24 reserved bits in `reserved2`. `body()` is what the AUTH computation covers."""
@@ -77,6 +80,7 @@ class IdPayload(Payload):
         return cls(id_type, data, word & 0xFFFFFF)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IdiPayload(IdPayload):
     """Identification - Initiator."""
@@ -84,6 +88,7 @@ class IdiPayload(IdPayload):
     TYPE: ClassVar[PayloadType] = PayloadType.IDI
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IdrPayload(IdPayload):
     """Identification - Responder."""
@@ -91,6 +96,7 @@ class IdrPayload(IdPayload):
     TYPE: ClassVar[PayloadType] = PayloadType.IDR
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CertPayload(Payload):
     """Certificate (§3.6)."""
@@ -118,6 +124,7 @@ class CertPayload(Payload):
         return cls(encoding, body[1:])
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CertReqPayload(Payload):
     """Certificate Request (§3.7): `data` concatenates SHA-1 hashes of trust anchors' public keys."""
@@ -148,6 +155,7 @@ class CertReqPayload(Payload):
         return cls(encoding, body[1:])
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class AuthPayload(Payload):
     """Authentication (§3.8); 24 reserved bits in `reserved2`."""
@@ -170,6 +178,7 @@ class AuthPayload(Payload):
         return cls(_AUTH_METHODS[word >> 24], body[4:], word & 0xFFFFFF)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class NoncePayload(Payload):
     """Nonce (§3.9)."""
@@ -194,6 +203,7 @@ class NoncePayload(Payload):
         return cls(body)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class VendorPayload(Payload):
     """Vendor ID (§3.12)."""
@@ -212,6 +222,7 @@ class VendorPayload(Payload):
         return cls(body)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class EapPayload(Payload):
     """Extensible Authentication (§3.16): `data` is the whole EAP message."""

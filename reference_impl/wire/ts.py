@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from .base import Payload, need, pack
 from .errors import BadLength, BadValue, EncodeError, Reason, Truncated
+from .quick import quick_init
 from .registries import PayloadType, TsType
 
 _HEADER = struct.Struct("!I")
@@ -21,6 +22,7 @@ OPAQUE_PORTS = (0xFFFF, 0)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TrafficSelector:
     """One selector. `start` and `end` are addresses in network order (4 or 16 octets each).
@@ -91,6 +93,7 @@ class TrafficSelector:
         )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TsPayload(Payload):
     """Traffic selectors of one end; 24 reserved bits in `reserved2`."""
@@ -158,6 +161,7 @@ def check_selector(selector: TrafficSelector, offset: int) -> None:
         raise BadValue(Reason.SELECTOR_RANGE, offset + 8, "starting address above ending address")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TsiPayload(TsPayload):
     """Traffic Selector - Initiator."""
@@ -165,6 +169,7 @@ class TsiPayload(TsPayload):
     TYPE: ClassVar[PayloadType] = PayloadType.TSI
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TsrPayload(TsPayload):
     """Traffic Selector - Responder."""
