@@ -222,15 +222,12 @@ def drops_old_child_on_rekey(patch: Patch) -> None:
     patch.wrap(rekey_child, "answer", answer)
 
 
-@mutant("moves-to-new-child-at-once", breaks="rfc7296/2.8/responder-keeps-old-until-proof")
-def moves_to_new_child_at_once(patch: Patch) -> None:
-    """Sends on the new Child SA as soon as it has answered the rekey."""
-    from reference_impl.ikev2 import children
+@mutant("never-sends-on-new-child", breaks="rfc7296/2.8/responder-keeps-old-until-proof")
+def never_sends_on_new_child(patch: Patch) -> None:
+    """Having answered a rekey it waits for ever with sending on the new Child SA, also when the old one is deleted."""
+    from reference_impl.ipsec.sad import Sad
 
-    def install(original: Any, engine: Any, child: Any, keys: Any, **options: Any) -> None:
-        original(engine, child, keys, **{**options, "send": True})
-
-    patch.wrap(children, "install", install)
+    patch(Sad, "start_sending", lambda self, child_id: None)
 
 
 @mutant("rekey-of-unknown-child-accepted", breaks="rfc7296/2.25.1/rekey-of-missing-child")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.ikev2.rfc7296.exchanged import answers, everything_for, init_or_silence, still_answers
+from conformance.ikev2.rfc7296.exchanged import answers, everything_for, init_or_silence
 from conformance.tester import (
     Deleted,
     Draft,
@@ -160,14 +160,19 @@ def test_critical_notify_data(tester: Tester, number: int) -> None:
     tester.expects(reply, Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD, bytes([number])))
 
 
-@covers("rfc7296/2.5/critical-unknown-rejected", mutants=["acts-before-critical-check"])
+@covers(
+    "rfc7296/2.5/critical-unknown-rejected",
+    "rfc7296/2.21/fatal-errors-delete-silently",
+    mutants=["acts-before-critical-check"],
+)
 def test_critical_rejects_whole_message(tester: Tester) -> None:
     """The Delete payload in a request that is rejected for an unknown critical payload is not carried out."""
     sa = later_sa(tester)
     delete = DeletePayload(ProtocolId.ESP, 4, (sa.child.spi_in,))
     reply = sa.request(payloads=[delete, UnknownPayload(PayloadType(201), b"ikeproof", critical=True)])
     tester.expects(reply, Notify(NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD))
-    tester.expects(still_answers(sa, [delete]), Deleted(ProtocolId.ESP))
+    again = sa.request(payloads=[delete], requirement="rfc7296/2.21/fatal-errors-delete-silently")
+    tester.expects(again, Deleted(ProtocolId.ESP))
 
 
 @covers("rfc7296/2.21/fatal-errors-delete-silently", mutants=["critical-closes-ike-sa"])
