@@ -1,9 +1,10 @@
-"""MS-CHAP-V2 responses (RFC 2759, section 8), which EAP-MSCHAPv2 carries, with an MD4 (RFC 1320)."""
+"""EAP of the second adapter: MS-CHAP-V2 (RFC 2759, section 8; RFC 3079, section 3) with an MD4 (RFC 1320), EAP-MD5."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
@@ -72,3 +73,38 @@ def respond(inputs: dict[str, Input]) -> dict[str, Input]:
         "nt_response": response,
         "authenticator_response": b"S=" + proof.hex().upper().encode(),
     }
+
+
+def master_session_key(inputs: dict[str, Input]) -> dict[str, Input]:
+    """mschapv2-msk: RFC 3079, section 3.4; SHSpad1 is forty zeros, SHSpad2 forty times F2."""
+    password, response = inputs["password"], inputs["nt_response"]
+    assert isinstance(password, bytes)
+    assert isinstance(response, bytes)
+    hash_hash = md4(md4(password))
+    master = hashlib.sha1(hash_hash + response + b"This is the MPPE Master Key").digest()[:16]
+    start_keys = {}
+    for name, client, server in (("receive_key", "send", "receive"), ("send_key", "receive", "send")):
+        magic = f"On the client side, this is the {client} key; on the server side, it is the {server} key."
+        padded = master + b"\0" * 40 + magic.encode() + b"\xf2" * 40
+        start_keys[name] = hashlib.sha1(padded).digest()[:16]
+    msk = start_keys["receive_key"] + start_keys["send_key"] + bytes(32)
+    return {"password_hash_hash": hash_hash, "master_key": master, **start_keys, "msk": msk}
+
+
+def md5_challenge(inputs: dict[str, Input]) -> dict[str, Input]:
+    """eap-md5: MD5 over identifier, secret and challenge (RFC 1994, section 4.1)."""
+    digest = hashlib.md5(usedforsecurity=False)
+    identifier, secret, challenge = (inputs[name] for name in ("identifier", "secret", "challenge"))
+    assert isinstance(identifier, int)
+    digest.update(bytes([identifier]))
+    for part in (secret, challenge):
+        assert isinstance(part, bytes)
+        digest.update(part)
+    return {"response": digest.digest()}
+
+
+OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
+    "mschapv2": respond,
+    "mschapv2-msk": master_session_key,
+    "eap-md5": md5_challenge,
+}
