@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyshark.packet.packet import Packet  # type: ignore[import-untyped]
+from pyshark.tshark.output_parser.tshark_xml import packet_from_xml_packet  # type: ignore[import-untyped]
+
 from peers.errors import LabError
 from peers.keys import KeyTable
 
@@ -100,14 +103,24 @@ def tshark() -> str:
 
 def read(capture: Path, keys: KeyTable | None = None) -> list[IkeMessage | EspPacket]:
     """Every IKE and ESP packet of a capture, decrypted with ``keys``."""
-    options = keys.options() if keys else []
     # a flow that left port 4500 (NAT, own port numbers) is still what it is
-    command = [tshark(), "-n", "-r", str(capture), "-T", "pdml", "-Y", "isakmp || esp", *options]
+    return list(_records(_pdml(capture, "isakmp || esp", keys.options() if keys else [])))
+
+
+def without_keys(capture: Path, shown: str) -> list[Packet]:
+    """What somebody without keys sees: the packets that a display filter shows, as pyshark's."""
+    # not pyshark's FileCapture: its event loop and child watcher fail with those of others in the process
+    root = ET.fromstring(_pdml(capture, shown, ["-o", "esp.enable_null_encryption_decode_heuristic:FALSE"]))
+    return [packet_from_xml_packet(ET.tostring(item)) for item in root.iter("packet")]
+
+
+def _pdml(capture: Path, shown: str, options: list[str]) -> bytes:
+    command = [tshark(), "-n", "-r", str(capture), "-T", "pdml", "-Y", shown, *options]
     done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False)
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip()[-500:]
         raise LabError(f"tshark cannot read {capture}: {words}")
-    return list(_records(done.stdout))
+    return done.stdout
 
 
 def messages(capture: Path, keys: KeyTable | None = None) -> list[IkeMessage]:

@@ -6,15 +6,22 @@ A check that fails raises `Broken`, which names the implementation that sent, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyshark  # type: ignore[import-untyped]
-
 from conformance.tester.verdicts import Deviation
 from peers.keys import KeyTable
-from peers.wireshark import CREATE_CHILD_SA, IKE_AUTH, IKE_SA_INIT, INFORMATIONAL, EspPacket, IkeMessage, Payload, read
+from peers.wireshark import (
+    CREATE_CHILD_SA,
+    IKE_AUTH,
+    IKE_SA_INIT,
+    INFORMATIONAL,
+    EspPacket,
+    IkeMessage,
+    Payload,
+    read,
+    without_keys,
+)
 
 SA, KE, IDI, IDR, CERT, AUTH, NONCE, NOTIFY, DELETE, TSI, TSR, SKF = 33, 34, 35, 36, 37, 39, 40, 41, 42, 44, 45, 53
 NO_PROPOSAL_CHOSEN, INVALID_KE_PAYLOAD, AUTHENTICATION_FAILED, TS_UNACCEPTABLE = 14, 17, 24, 38
@@ -190,13 +197,9 @@ class Wire:
     def no_cleartext(self, networks: Sequence[str]) -> None:
         """What someone without keys sees has no packet from or to a protected network. Raises Broken."""
         shown = " || ".join(f"ip.addr == {network}" for network in networks)
-        # in a thread of its own: in the main one pyshark takes whatever event loop and child watcher stand there
-        with ThreadPoolExecutor(1) as thread:
-            seen = thread.submit(_first_ends, self.capture, shown).result()
-        if seen is not None:
-            raise Broken(
-                "", "no packet of a protected network in the clear", f"one from {' to '.join(seen)} in the clear"
-            )
+        if packets := without_keys(self.capture, shown):
+            ends = f"{packets[0].ip.src} to {packets[0].ip.dst}"
+            raise Broken("", "no packet of a protected network in the clear", f"one from {ends} in the clear")
 
     # -- details of a message ----------------------------------------------------------------------------------------
 
@@ -207,14 +210,6 @@ class Wire:
                 # the keys are those of one end: it may be the one that is wrong
                 where = f"frame {item.frame} of {self.sent_by(item)}"
                 raise Broken("", "a right integrity check", f"a wrong one in {where}")
-
-
-def _first_ends(capture: Path, shown: str) -> tuple[str, str] | None:
-    """Source and destination of the first packet of a capture that a display filter shows, read without keys."""
-    parameters = ["-o", "esp.enable_null_encryption_decode_heuristic:FALSE"]
-    with pyshark.FileCapture(str(capture), display_filter=shown, custom_parameters=parameters) as packets:
-        packet = next(iter(packets), None)
-        return None if packet is None else (str(packet.ip.src), str(packet.ip.dst))
 
 
 def spi(message: IkeMessage) -> str:
