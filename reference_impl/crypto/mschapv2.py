@@ -47,7 +47,7 @@ def _des(key: bytes, block: bytes) -> bytes:
     """DES under 56 bits: every seven of them get a parity bit, which DES ignores."""
     bits = int.from_bytes(key, "big")
     full = bytes(((bits >> 7 * (7 - place)) & 0x7F) << 1 for place in range(8))
-    return Cipher(TripleDES(full), modes.ECB()).encryptor().update(block)
+    return Cipher(TripleDES(full * 3), modes.ECB()).encryptor().update(block)
 
 
 @dataclass(frozen=True, slots=True)
