@@ -63,6 +63,7 @@ CATALOGUE = {
         Image("strongswan-6.0", "strongswan", "trixie"),
         # the User-Mode Linux kernels of later suites need a newer C library than a bookworm host has
         Image("libreswan-5.2", "libreswan", "trixie", (("KERNEL_BASE", "bookworm"),)),
+        Image("strongswan-vectors", "strongswan-vectors", "trixie"),
         Image("nat", "nat", "trixie"),
     )
 }

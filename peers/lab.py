@@ -156,6 +156,29 @@ class Lab:
                 f"Docker cannot start {name}: {error.explanation}", "Check the Docker engine's log"
             ) from None
 
+    def idle(self, image: str, name: str) -> Container:
+        """A container of a catalogue image in which nothing runs yet, without network, rights or a writable disk.
+
+        For programs that compute (see :mod:`peers.program`).
+        """
+        tag = images.ensure(self.client, image, _say)
+        try:
+            return self.client.containers.run(
+                tag,
+                ["infinity"],
+                entrypoint=["sleep"],
+                name=f"ikeproof-{self.run_id}-{name}",
+                network_mode="none",
+                cap_drop=["ALL"],
+                read_only=True,
+                detach=True,
+                labels=self.labels,
+            )
+        except APIError as error:
+            raise LabError(
+                f"Docker cannot start {name}: {error.explanation}", "Check the Docker engine's log"
+            ) from None
+
     def address(self, container: Container, network: Net) -> str:
         """The container's IPv4 address on ``network``."""
         container.reload()
