@@ -22,6 +22,16 @@ class Discard(StrEnum):
     INNER_MALFORMED = "inner-malformed"
     SELECTORS = "inner-selectors"
     ECN = "inner-ecn-not-ect-marked-ce"
+    # AH, both directions (RFC 4302)
+    AH_MISSING = "ah-missing"
+    AH_FRAGMENT = "ah-fragment"
+    AH_ROUTING = "ah-routing-header-without-rule"
+    AH_LENGTH = "ah-length"
+    AH_REPLAY = "ah-replay"
+    AH_INTEGRITY = "ah-integrity"
+    # inbound IPComp (RFC 3173)
+    IPCOMP_MALFORMED = "ipcomp-malformed"
+    IPCOMP_TOO_LARGE = "ipcomp-too-large"
     # outbound
     NO_POLICY = "outbound-no-policy"
     POLICY_DISCARD = "outbound-policy-discard"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from reference_impl.wire.ip import Ipv4Header, Ipv6Header, segment_checksum
+from reference_impl.wire.registries import IpProtocol
 
 from .discards import Discard, Discarded
 from .flow import DESTINATION, HOP_BY_HOP, ROUTING, TCP, UDP, is_fragment, malformed, total_length
@@ -33,18 +34,18 @@ def split(packet: bytes) -> tuple[bytes, int, bytes]:
     return packet[:offset], protocol, packet[offset:length]
 
 
-def outer_packet(header: bytes, esp: bytes) -> bytes:
-    """`header`, as `split` gave it, with `esp` after it: Next Header 50, lengths and checksum to match."""
+def outer_packet(header: bytes, payload: bytes, protocol: int = IpProtocol.ESP) -> bytes:
+    """`header`, as `split` gave it, with `payload` after it: Next Header `protocol`, lengths and checksum to match."""
     if header[0] >> 4 == 4:
-        length = struct.pack(">H", len(header) + len(esp))
-        return with_checksum(header[:2] + length + header[4:9] + b"\x32" + header[10:]) + esp
+        length = struct.pack(">H", len(header) + len(payload))
+        return with_checksum(header[:2] + length + header[4:9] + bytes((protocol,)) + header[10:]) + payload
     edited = bytearray(header)
-    edited[4:6] = struct.pack(">H", len(header) - 40 + len(esp))
+    edited[4:6] = struct.pack(">H", len(header) - 40 + len(payload))
     place, offset = 6, 40
     while offset < len(header):
         place, offset = offset, offset + (header[offset + 1] + 1) * 8
-    edited[place] = 50
-    return bytes(edited) + esp
+    edited[place] = protocol
+    return bytes(edited) + payload
 
 
 def join(outer: Outer, protocol: int, payload: bytes, *, fix_checksum: bool) -> bytes:
