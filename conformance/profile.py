@@ -65,7 +65,8 @@ class Timing:
 
     answer: how long an answer that is due may take. fence_grace: how long to listen on after a fence was answered.
     retransmit: when the tester repeats its own unanswered request. retransmit_first: when the device is expected to
-    repeat its own. trigger: how long a triggered device may take to send its first message.
+    repeat its own. trigger: how long a triggered device may take to send its first message. linger: how long it may go
+    on receiving on a Child SA that was deleted, for packets on their way.
     """
 
     answer: float = 2.0
@@ -73,6 +74,7 @@ class Timing:
     retransmit: float = 1.0
     retransmit_first: float = 5.0
     trigger: float = 5.0
+    linger: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -463,6 +463,37 @@ def forgery_answered_by_invalid_syntax(patch: Patch) -> None:
     patch.wrap(protected, "decrypt", decrypt)
 
 
+@mutant("malformed-outside-ends-sa", breaks="rfc7296/3.10.1/invalid-syntax-only-protected")
+def malformed_outside_ends_sa(patch: Patch) -> None:
+    """Looks for malformed payloads before the checksum: answers them by INVALID_SYNTAX and gives the IKE SA up."""
+    from reference_impl.ikev2 import closing, messages, protected
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.wire.encrypted import SkfPayload
+    from reference_impl.wire.errors import WireError
+    from reference_impl.wire.message import Message
+    from reference_impl.wire.notify import NotifyPayload
+    from reference_impl.wire.registries import NotifyType, ProtocolId
+
+    def malformed(data: bytes) -> bool:
+        try:
+            message = Message.parse(data)
+        except WireError:
+            return True
+        fragment = message.get(SkfPayload)
+        return any(item.protocol > ProtocolId.ESP for item in message.all(NotifyPayload)) or (
+            fragment is not None and not 1 <= fragment.fragment <= fragment.total
+        )
+
+    def decrypt(original: Any, engine: Any, sa: Any, header: Any, data: bytes, path: Any) -> Any:
+        if malformed(data) and not messages.is_response(header):
+            engine.reply_in_clear(header, NotifyType.INVALID_SYNTAX, path)
+            closing.close(engine, sa, Reason.MALFORMED, linger=False)
+            return None
+        return original(engine, sa, header, data, path)
+
+    patch.wrap(protected, "decrypt", decrypt)
+
+
 @mutant("unknown-exchange-is-informational", breaks="rfc7296/3.1/exchange-types")
 def unknown_exchange_is_informational(patch: Patch) -> None:
     """Takes every exchange type that it does not know for INFORMATIONAL."""

@@ -55,6 +55,28 @@ def rekey_seed_with_new_prf(patch: Patch) -> None:
     patch(rekey_ike, "successor_seed", successor_seed)
 
 
+@mutant("rekey-keys-with-old-prf", breaks="rfc7296/2.18/new-keys-new-prf")
+def rekey_keys_with_old_prf(patch: Patch) -> None:
+    """Expands SKEYSEED of the new IKE SA with the PRF of the old one."""
+    from reference_impl.crypto import kdf
+    from reference_impl.ikev2 import rekey_ike
+
+    old_prfs: list[Any] = []
+
+    def make_successor(original: Any, engine: Any, old: Any, *arguments: Any, **options: Any) -> Any:
+        old_prfs.append(old.prf)
+        try:
+            return original(engine, old, *arguments, **options)
+        finally:
+            old_prfs.clear()
+
+    def ike_keys(original: Any, prf: Any, *arguments: Any) -> Any:
+        return original(replace(old_prfs[-1], key_size=prf.key_size) if old_prfs else prf, *arguments)
+
+    patch.wrap(rekey_ike, "make_successor", make_successor)
+    patch.wrap(kdf, "ike_keys", ike_keys)
+
+
 @mutant("rekey-seed-from-first-sk-d", breaks="rfc7296/2.18/rekey-skeyseed-formula")
 def rekey_seed_from_first_sk_d(patch: Patch) -> None:
     """Uses SK_d of the first IKE SA for every later rekey."""
@@ -327,6 +349,27 @@ def rekey_proposes_narrower(patch: Patch) -> None:
         ]
 
     on_own_requests(patch, "RekeyChild", change)
+
+
+@mutant("rekey-insists-on-policy", breaks="rfc7296/2.8/rekey-create-then-delete")
+def rekey_insists_on_policy(patch: Patch) -> None:
+    """Proposes its configured selectors when it rekeys, and takes no narrower ones, though those in use are."""
+    from reference_impl.ikev2 import child_request, policy
+    from reference_impl.ikev2.errors import BadResponse
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.ikev2.rekey_child import RekeyChild
+
+    def make_offer(original: Any, self: Any, engine: Any, sa: Any) -> Any:
+        self.local_ts, self.remote_ts = policy.local_selectors(sa), policy.remote_selectors(sa)
+        return original(self, engine, sa)
+
+    def accepted(original: Any, sa: Any, offer: Any, mode: Any, tsi: Any, tsr: Any) -> Any:
+        if offer.replaces is not None and (tsi, tsr) != (offer.local_ts, offer.remote_ts):
+            raise BadResponse(Reason.TS_UNACCEPTABLE, "not what was proposed")
+        return original(sa, offer, mode, tsi, tsr)
+
+    patch.wrap(RekeyChild, "make_offer", make_offer)
+    patch.wrap(child_request, "accepted_selectors", accepted)
 
 
 @mutant("rekey-request-keeps-spi", breaks="rfc7296/1.3.1/child-request-payloads")

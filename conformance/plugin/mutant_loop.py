@@ -18,7 +18,7 @@ from conformance.plugin import dut as duts
 from conformance.plugin.run import CASE, Run
 
 # On loopback an answer that has not come by then does not come; mutants are silent often.
-TIMING = {"answer": 1.0, "retransmit": 0.6, "trigger": 1.5}
+TIMING = {"answer": 1.0, "retransmit": 0.6, "trigger": 1.5, "linger": 0.0}
 LIMIT = 120.0
 
 

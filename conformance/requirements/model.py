@@ -41,6 +41,7 @@ _STRENGTH = {
     "OPTIONAL": "may",
     "STATEMENT": "statement",
 }
+_ADVICE = re.compile(r"\bshould\b")
 
 
 class RequirementError(ValueError):
@@ -90,8 +91,12 @@ class Requirement:
 
     @property
     def strength(self) -> str:
-        """ "must", "should", "may" or "statement": what breaking it means, whatever the keyword's spelling."""
-        return _STRENGTH[self.level]
+        """ "must", "should", "may" or "statement": what breaking it means, whatever the keyword's spelling.
+
+        A statement with "should" in small letters is advice: it weighs no more than a SHOULD.
+        """
+        advice = self.level == "STATEMENT" and _ADVICE.search(self.quote)
+        return "should" if advice else _STRENGTH[self.level]
 
     @property
     def slug(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conformance.tester.child import ChildSa
@@ -23,6 +23,7 @@ from conformance.tester.proposals import (
 from reference_impl.crypto import kdf
 from reference_impl.crypto.errors import CryptoError
 from reference_impl.crypto.ke import KeyExchange, key_exchange
+from reference_impl.crypto.prf import PrfAlgorithm
 from reference_impl.crypto.suite import IkeSuite
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
@@ -54,6 +55,17 @@ class RekeyExchange:
     reply: Message | None
     sa: IkeSa | None = None
     problem: str = ""
+    shared: bytes = b""
+
+    def wrongly_derived(self, old: IkeSa, seed_prf: PrfAlgorithm, keys_prf: PrfAlgorithm) -> IkeSa:
+        """The new IKE SA as a device has it that took these PRFs for SKEYSEED and for prf+: tells what it did."""
+        new, offer = self.sa, self.draft.message().get(NoncePayload)
+        nonce = self.reply.get(NoncePayload) if self.reply is not None else None
+        if new is None or offer is None or nonce is None:
+            raise ValueError("there is no new IKE SA")
+        spis = (new.spi_i, new.spi_r)
+        prfs = (seed_prf, keys_prf)
+        return new_ike_sa(old, new.suite, *spis, self.shared, offer.data, nonce.data, initiator=True, prfs=prfs)
 
 
 def try_child(
@@ -173,13 +185,15 @@ def try_rekey_ike(
     try:
         if mine is None:
             raise ValueError("the private value of the KE payload is not known")
-        result.sa = _successor(sa, reply, own_spi, nonce_i, mine)
+        result.sa, result.shared = _successor(sa, reply, own_spi, nonce_i, mine)
     except (ValueError, CryptoError) as error:
         result.problem = f"{error} ({observed(reply)})"
     return result
 
 
-def _successor(sa: IkeSa, reply: Message | None, own_spi: bytes, nonce_i: bytes, mine: KeyExchange) -> IkeSa:
+def _successor(
+    sa: IkeSa, reply: Message | None, own_spi: bytes, nonce_i: bytes, mine: KeyExchange
+) -> tuple[IkeSa, bytes]:
     if reply is None:
         raise ValueError("no answer to CREATE_CHILD_SA")
     accepted, nonce, value = reply.get(SaPayload), reply.get(NoncePayload), reply.get(KePayload)
@@ -189,7 +203,8 @@ def _successor(sa: IkeSa, reply: Message | None, own_spi: bytes, nonce_i: bytes,
         raise NotOneSuite("one proposal with an SPI of 8 octets is due")
     suite = chosen_ike(accepted.proposals[0])
     shared = mine.shared(value.data)
-    return new_ike_sa(sa, suite, own_spi, accepted.proposals[0].spi, shared, nonce_i, nonce.data, initiator=True)
+    new = new_ike_sa(sa, suite, own_spi, accepted.proposals[0].spi, shared, nonce_i, nonce.data, initiator=True)
+    return new, shared
 
 
 def new_ike_sa(
@@ -202,13 +217,18 @@ def new_ike_sa(
     nonce_r: bytes,
     *,
     initiator: bool,
+    prfs: tuple[PrfAlgorithm, PrfAlgorithm] | None = None,
 ) -> IkeSa:
-    """The SA that a rekey of `old` makes (RFC 7296 §2.18); the Child SAs move to it."""
+    """The SA that a rekey of `old` makes (RFC 7296 §2.18); the Child SAs move to it.
+
+    prfs: those of SKEYSEED and of prf+, in place of the old SA's and the new one's.
+    """
     from conformance.tester.sa import IkeSa
 
-    seed = kdf.rekey_skeyseed(old.suite.prf_algorithm(), old.keys.sk_d, shared, nonce_i, nonce_r)
+    seed_prf, keys_prf = prfs or (old.suite.prf_algorithm(), suite.prf_algorithm())
+    seed = kdf.rekey_skeyseed(seed_prf, old.keys.sk_d, shared, nonce_i, nonce_r)
     keys = kdf.ike_keys(
-        suite.prf_algorithm(),
+        replace(keys_prf, key_size=suite.prf_algorithm().key_size),
         seed,
         nonce_i,
         nonce_r,

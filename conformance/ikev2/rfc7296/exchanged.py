@@ -88,6 +88,17 @@ def everything_for(tester: Tester, draft: Draft) -> list[Received]:
     return [item for item in tester.since(mark) if item.datagram.port is tester.port]
 
 
+def expect_no_effect(sa: IkeSa, message: Draft | bytes, requirement: str | None = None) -> None:
+    """Send what somebody without the keys can send: fail if it is answered, or if the IKE SA does not go on."""
+    tester = sa.tester
+    send = (lambda: sa.send_raw(message, note="forged")) if isinstance(message, bytes) else (lambda: sa.send(message))
+    found = tester.answers_to(send, natt=tester.is_natt(sa.remote, sa.port))
+    seen = [item.text() for item in found if item.is_response]
+    if sa.await_reply(sa.send_request(note="the IKE SA goes on")) is None:
+        seen.append("the IKE SA is gone")
+    tester.check(not seen, "no answer, and the IKE SA goes on", ", ".join(seen), requirement)
+
+
 def init_or_silence(tester: Tester, edit: Editing) -> Message | None:
     """The answer to an IKE_SA_INIT request with this change, or None when the fence shows silence."""
     mark = tester.mark()

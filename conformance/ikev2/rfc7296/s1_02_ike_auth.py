@@ -85,13 +85,13 @@ def test_auth_with_notification(tester: Tester, kind: str) -> None:
 
 
 @covers(
+    "rfc7296/1.4/informational-after-initial",
     "rfc7296/1/auth-before-children",
     "rfc7296/1/no-early-later-exchanges",
-    "rfc7296/1.4/informational-after-initial",
     mutants=["early-exchanges-allowed"],
 )
 def test_informational_before_auth(tester: Tester) -> None:
-    """An INFORMATIONAL request after IKE_SA_INIT, before IKE_AUTH, is not carried out."""
+    """An INFORMATIONAL request after IKE_SA_INIT, before IKE_AUTH, is not answered: no such exchange takes place."""
     _, sa = half_open(tester)
     silent_or(tester, sa, sa.draft(), ErrorNotify())
 

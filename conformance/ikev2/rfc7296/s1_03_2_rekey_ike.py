@@ -9,6 +9,7 @@ from conformance.tester import (
     Edit,
     Empty,
     ErrorNotify,
+    IkeSa,
     Inconclusive,
     NotApplicable,
     Notify,
@@ -83,12 +84,33 @@ def test_new_sa_works(tester: Tester) -> None:
     "rfc7296/2.18/rekey-uses-old-prf",
     "rfc7296/2.18/new-keys-new-prf",
     needs=("rekey_ike",),
-    mutants=["rekey-seed-with-new-prf"],
+    mutants=["rekey-seed-with-new-prf", "rekey-keys-with-old-prf"],
 )
 def test_change_of_prf(tester: Tester) -> None:
-    """When the rekey changes the PRF, SKEYSEED is made with the old one and the keys with the new one."""
+    """When the rekey changes the PRF, SKEYSEED is made with the old one and the keys with the new one.
+
+    Keys that are not ours leave both sides deaf to each other. So the wrong ways are tried as well, to say which it is.
+    """
     sa = tester.establish()
-    sa.rekey_ike(proposals=other_prf(tester, sa.suite), delete_old=False).liveness()
+    old, new = sa.suite.prf_algorithm(), (suite := other_prf(tester, sa.suite)).prf_algorithm()
+    exchange = sa.try_rekey_ike(proposals=suite)
+    tester.expects(exchange.reply, Accepted())
+    assert exchange.sa is not None, exchange.problem
+    if answers(exchange.sa):
+        return
+    wrong = {
+        f"prf+ with {old.name}, the old PRF": (old, old, "rfc7296/2.18/new-keys-new-prf"),
+        f"SKEYSEED with {new.name}, the new PRF": (new, new, "rfc7296/2.18/rekey-uses-old-prf"),
+        f"SKEYSEED with {new.name}, the new PRF, and prf+ with {old.name}": (
+            new,
+            old,
+            "rfc7296/2.18/rekey-uses-old-prf",
+        ),
+    }
+    for way, (seed_prf, keys_prf, requirement) in wrong.items():
+        if answers(exchange.wrongly_derived(sa, seed_prf, keys_prf)):
+            tester.fail(f"SKEYSEED with {old.name} and prf+ with {new.name}", way, requirement)
+    tester.fail("an answer on the new IKE SA", "none, also not with the PRFs exchanged")
 
 
 @covers(
@@ -286,6 +308,11 @@ def test_bad_public_value(tester: Tester, value: str) -> None:
     if value == "off-curve" and not sa.suite.group.name.startswith("ECP"):
         raise NotApplicable("not a group of points with both coordinates")
     tester.expects(sa.try_rekey_ike(edit=edits[value]()).reply, ErrorNotify())
+
+
+def answers(sa: IkeSa) -> bool:
+    """Whether the device answers a liveness check on it: it has the same keys."""
+    return sa.await_reply(sa.send_request()) is not None
 
 
 def other_prf(tester: Tester, old: IkeSuite) -> IkeSuite:

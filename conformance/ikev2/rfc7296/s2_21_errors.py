@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.ikev2.rfc7296.exchanged import init_or_silence
+from conformance.ikev2.rfc7296.exchanged import expect_no_effect, init_or_silence
 from conformance.tester import (
     Accepted,
     Edit,
@@ -22,7 +22,7 @@ from conformance.tester import misbehaviour as bad
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
 from reference_impl.wire.raw import RawPayload
-from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType
+from reference_impl.wire.registries import ExchangeType, NotifyType, PayloadType, ProtocolId
 from reference_impl.wire.simple import AuthPayload
 
 MALFORMED = {
@@ -111,6 +111,27 @@ def test_forged_request_gets_no_error(tester: Tester, edit: list[Edit]) -> None:
     """A request whose checksum is wrong is not answered by an error, however malformed it is."""
     sa = tester.establish()
     sa.expect_silence(sa.draft(edit=edit))
+
+
+OUTSIDE = {
+    "length-zero": RawPayload(PayloadType.NONCE, b"ikeproof", 0),
+    "overrun": RawPayload(PayloadType.NONCE, b"ikeproof", 0xFFFF),
+    "protocol": NotifyPayload(NotifyType(40960), b"", ProtocolId(77)),
+}
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+@pytest.mark.parametrize("exchange", [ExchangeType.INFORMATIONAL, ExchangeType.CREATE_CHILD_SA], ids=lambda x: x.name)
+@covers(
+    "rfc7296/3.10.1/invalid-syntax-only-protected",
+    "rfc7296/2.21.3/invalid-syntax-deletes-sa",
+    mutants=["malformed-outside-ends-sa"],
+)
+def test_forged_malformed_request(tester: Tester, exchange: ExchangeType, kind: str) -> None:
+    """A request with a malformed payload in the clear and a wrong checksum, as anybody can send it, ends no IKE SA."""
+    sa = tester.establish()
+    draft = sa.draft(exchange, edit=[bad.clear_payload_before(OUTSIDE[kind]), bad.corrupt_icv()])
+    expect_no_effect(sa, draft)
 
 
 @covers("rfc7296/2.21.3/error-requests-answered", mutants=["drops-requests-with-duplicates"])

@@ -47,6 +47,15 @@ def test_entry_is_read_whole(tmp_path: Path) -> None:
     assert (entry.strength, entry.slug) == ("must", "answers-once")
 
 
+def test_should_in_small_letters_weighs_as_should(tmp_path: Path) -> None:
+    def strength(quote: str) -> str:
+        text = (HEAD + ENTRY).replace('level = "MUST"', 'level = "STATEMENT"').replace("It MUST answer once.", quote)
+        return read_file(write(tmp_path, text))[1][0].strength
+
+    assert strength("It should answer once.") == "should"
+    assert strength("It answers once.") == "statement"
+
+
 @pytest.mark.parametrize(
     ("change", "entry", "reason"),
     [
