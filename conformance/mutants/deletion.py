@@ -47,6 +47,23 @@ def unknown_delete_echoed(patch: Patch) -> None:
     on_closed_children(patch, lambda answered, spi: answered or [spi])
 
 
+@mutant("delete-closes-parallel-children", breaks="rfc7296/2.8/parallel-sas-allowed")
+def delete_closes_parallel_children(patch: Patch) -> None:
+    """Closes with a Child SA all others of the IKE SA that have the same selectors."""
+    from reference_impl.ikev2 import children, deletion
+    from reference_impl.ikev2.events import Reason
+
+    def close_by_peer(original: Any, engine: Any, sa: Any, spi: bytes) -> Any:
+        gone = sa.find_child_by_peer_spi(spi)
+        answered = original(engine, sa, spi)
+        for child in list(sa.children.values()):
+            if gone is not None and (child.local_ts, child.remote_ts) == (gone.local_ts, gone.remote_ts):
+                children.remove(engine, child, Reason.DELETED_BY_PEER)
+        return answered
+
+    patch.wrap(deletion, "close_by_peer", close_by_peer)
+
+
 @mutant("delete-answered-empty", breaks="rfc7296/1.4.1/response-deletes-paired")
 def delete_answered_empty(patch: Patch) -> None:
     """Never has a Delete payload in a response."""

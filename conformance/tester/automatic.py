@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from reference_impl.wire.notify import DeletePayload, NotifyPayload
 from reference_impl.wire.registries import ExchangeType, Group, NotifyType, ProtocolId
 from reference_impl.wire.sa import SaPayload
 from reference_impl.wire.simple import KePayload, NoncePayload
-from reference_impl.wire.ts import TsiPayload, TsrPayload
+from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsrPayload
 
 if TYPE_CHECKING:
     from conformance.tester.child import ChildSa
@@ -69,9 +70,15 @@ def answer_informational(sa: IkeSa, received: Received) -> None:
 
 
 def answer_child(
-    sa: IkeSa, received: Received, *, suites: list[EspSuite] | None = None, nonce: bytes | None = None
+    sa: IkeSa,
+    received: Received,
+    *,
+    suites: list[EspSuite] | None = None,
+    nonce: bytes | None = None,
+    tsi: Sequence[TrafficSelector] | None = None,
+    tsr: Sequence[TrafficSelector] | None = None,
 ) -> ChildSa | None:
-    """Accept a new Child SA or a rekey of one; None when it was refused."""
+    """Accept a new Child SA or a rekey of one; None when it was refused. tsi, tsr: default those of the request."""
     request = received.message
     if request is None:
         return None
@@ -79,8 +86,8 @@ def answer_child(
         sa.answer(received, [NotifyPayload(NotifyType.NO_ADDITIONAL_SAS)], note="refused automatically")
         return None
     offer, nonce_i = request.get(SaPayload), request.get(NoncePayload)
-    tsi, tsr = request.get(TsiPayload), request.get(TsrPayload)
-    if offer is None or nonce_i is None or tsi is None or tsr is None:
+    asked_i, asked_r = request.get(TsiPayload), request.get(TsrPayload)
+    if offer is None or nonce_i is None or asked_i is None or asked_r is None:
         sa.answer(received, [NotifyPayload(NotifyType.INVALID_SYNTAX)], note="refused automatically")
         return None
     value = request.get(KePayload)
@@ -105,7 +112,9 @@ def answer_child(
             sa.answer(received, [NotifyPayload(NotifyType.INVALID_SYNTAX)], note="refused automatically")
             return None
         payloads.append(KePayload(suite.group, public))
-    payloads += [tsi, tsr]
+    answer_i = asked_i if tsi is None else TsiPayload(tuple(tsi))
+    answer_r = asked_r if tsr is None else TsrPayload(tuple(tsr))
+    payloads += [answer_i, answer_r]
     sa.answer(received, payloads, note="accepted automatically")
     return sa.add_child(
         suite,
@@ -114,8 +123,8 @@ def answer_child(
         nonce_i.data,
         own_nonce,
         initiator=False,
-        tsi=tsi.selectors,
-        tsr=tsr.selectors,
+        tsi=answer_i.selectors,
+        tsr=answer_r.selectors,
         mode="transport" if transport else "tunnel",
         shared=shared,
     )
