@@ -50,7 +50,7 @@ _CHARON = re.compile(r"^\S+ (\d+)\[(?:IKE|CHD)\] (?P<what>[\w ]+?) => (?P<size>\
 _CHARON_HEX = re.compile(r"^\S+ (\d+)\[(?:IKE|CHD)\] +\d+: (?P<hex>(?:[0-9A-F]{2} )+)")
 
 
-def _charon_secrets(log: str) -> Iterator[tuple[str, bytes]]:
+def charon_secrets(log: str) -> Iterator[tuple[str, bytes]]:
     """Every named dump; dumps of several threads may be interleaved."""
     open_dumps: dict[str, tuple[str, int, bytes]] = {}
     for line in log.splitlines():
@@ -70,7 +70,7 @@ def from_charon(log: str) -> tuple[list[IkeCandidate], list[EspCandidate]]:
     ike: list[IkeCandidate] = []
     esp: list[EspCandidate] = []
     seen: dict[str, bytes] = {}
-    for name, data in _charon_secrets(log):
+    for name, data in charon_secrets(log):
         thread, _, what = name.partition(" ")
         seen[name] = data
         if what == "SKEYSEED":

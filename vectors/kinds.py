@@ -1,4 +1,4 @@
-"""What an operation is: its name, and the names and kinds of its inputs and outputs."""
+"""What an operation is, and the names of the algorithms that operations take."""
 
 from __future__ import annotations
 
@@ -25,3 +25,27 @@ class Operation:
     outputs: dict[str, Kind]
     optional: frozenset[str] = frozenset()
     algorithms: frozenset[str] = frozenset()
+
+
+CIPHERS = frozenset({"AES-CBC", "AES-CTR", "3DES-CBC", "DES-CBC", "CAMELLIA-CBC", "CAMELLIA-CTR", "NULL"})
+AEADS = frozenset(
+    {f"{cipher}-{octets}" for cipher in ("AES-GCM", "AES-CCM", "CAMELLIA-CCM") for octets in (8, 12, 16)}
+    | {"CHACHA20-POLY1305"}
+)
+MACS = frozenset(
+    {
+        "HMAC-MD5", "HMAC-MD5-96", "HMAC-SHA1", "HMAC-SHA1-96", "HMAC-SHA2-256", "HMAC-SHA2-384", "HMAC-SHA2-512",
+        "HMAC-SHA2-256-128", "HMAC-SHA2-384-192", "HMAC-SHA2-512-256", "AES-XCBC", "AES-XCBC-96", "AES-CMAC",
+        "AES-CMAC-96", "AES-XCBC-PRF-128", "AES-CMAC-PRF-128",
+    }
+)  # fmt: skip
+PRFS = frozenset({"HMAC-SHA1", "HMAC-SHA2-256", "HMAC-SHA2-384", "HMAC-SHA2-512", "AES-XCBC", "AES-CMAC", "HMAC-MD5"})
+GROUPS = frozenset(
+    {f"MODP-{bits}" for bits in (768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)}
+    | {"MODP-1024-160", "MODP-2048-224", "MODP-2048-256", "ECP-256", "ECP-384", "ECP-521"}
+    | {f"BRAINPOOL-P{bits}R1" for bits in (224, 256, 384, 512)}
+    | {"CURVE25519", "CURVE448", "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"}
+)
+ESP_CIPHERS = (
+    CIPHERS | AEADS | {f"{aead}-IIV" for aead in ("AES-GCM-16", "AES-CCM-16", "CHACHA20-POLY1305")} | {"AES-GMAC"}
+)

@@ -52,6 +52,8 @@ class VectorSet:
     proves: str
     notes: dict[str, str]
     cases: tuple[Case, ...]
+    transcript: str = ""  # the transcript that the set is a part of
+    family: str = ""  # and the family of that
 
     @property
     def algorithms(self) -> list[str]:
@@ -63,10 +65,10 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def load(path: Path) -> VectorSet:
-    """Read and check one file. Raises VectorError."""
+def read_json(path: Path) -> Any:
+    """A file's JSON. Raises VectorError."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise VectorError(path, "file", error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
@@ -75,6 +77,11 @@ def load(path: Path) -> VectorSet:
         raise VectorError(path, f"line {error.lineno}, column {error.colno}", f"not JSON: {error.msg}") from error
     except RecursionError as error:
         raise VectorError(path, "file", "nested too deeply") from error
+
+
+def load(path: Path) -> VectorSet:
+    """Read and check one file. Raises VectorError."""
+    raw = read_json(path)
     for problem in _validator().iter_errors(raw):
         raise VectorError(path, problem.json_path, problem.message[:200])
     if raw["set"] != path.stem:
@@ -102,12 +109,12 @@ def _cases(path: Path, raw: dict[str, Any], operation: Operation) -> Iterator[Ca
         if unexplained:
             raise VectorError(path, place, f"flag without a note: {', '.join(sorted(unexplained))}")
         used |= set(item.get("flags", ()))
-        _check_values(path, f"{place}.inputs", item["inputs"], operation.inputs, operation.optional)
+        check_values(path, f"{place}.inputs", item["inputs"], operation.inputs, operation.optional)
         algorithm = algorithm_of(operation, item["inputs"])
         if algorithm not in operation.algorithms:
             raise VectorError(path, f"{place}.inputs", f"unknown algorithm {algorithm!r} for {operation.name}")
         outputs = frozenset(operation.outputs)
-        _check_values(path, f"{place}.expected", item["expected"], operation.outputs, outputs)
+        check_values(path, f"{place}.expected", item["expected"], operation.outputs, outputs)
         if item["result"] == "valid" and not item["expected"]:
             raise VectorError(path, f"{place}.expected", "a valid case expects nothing")
         yield Case(
@@ -119,9 +126,10 @@ def _cases(path: Path, raw: dict[str, Any], operation: Operation) -> Iterator[Ca
         raise VectorError(path, "$.notes", f"no case carries the flag {', '.join(sorted(unused))}")
 
 
-def _check_values(
+def check_values(
     path: Path, place: str, values: dict[str, Value], kinds: dict[str, Kind], optional: frozenset[str]
 ) -> None:
+    """Names and kinds of a case's values. Raises VectorError."""
     missing = set(kinds) - set(values) - optional
     if missing:
         raise VectorError(path, place, f"missing: {', '.join(sorted(missing))}")

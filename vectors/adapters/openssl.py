@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from vectors.adapters import Input, Refused, Unsupported, mschapv2, openssl_esp, openssl_modp
+from vectors.adapters import Input, Refused, Unsupported, mschapv2, openssl_esp, openssl_ikev2, openssl_modp
 
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
 _TRUNCATED = {
@@ -287,7 +287,10 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "ikev1-sig-kdf": ikev1_sig_kdf,
     "group": openssl_modp.group,
     "mschapv2": mschapv2.respond,
-    **{name: openssl_esp.bound(function, _mac_function) for name, function in openssl_esp.OPERATIONS.items()},
+    **{
+        name: openssl_esp.bound(function, _mac_function)
+        for name, function in {**openssl_esp.OPERATIONS, **openssl_ikev2.OPERATIONS}.items()
+    },
 }
 
 

@@ -191,6 +191,11 @@ def open_(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     return {"payload": body[:end], "next_header": next_header}
 
 
+def sealed_for(inputs: dict[str, Input], mac: Mac) -> _Sealed:
+    """The algorithm of an SK or SKF payload under its keys."""
+    return _combined(str(inputs["cipher"]), _octets(inputs, "key")) or _separate(inputs, mac, b"")
+
+
 def sk_open(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     """The message must have the SK payload alone, as every message after IKE_SA_INIT that fits one has."""
     message = _octets(inputs, "message")
@@ -199,7 +204,7 @@ def sk_open(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     length, payload_length = struct.unpack_from(">I", message, 24)[0], struct.unpack_from(">H", message, 30)[0]
     if length != len(message) or payload_length != length - _IKE_HEADER:
         raise Refused("the lengths in the message do not fit it")
-    algorithm = _combined(str(inputs["cipher"]), _octets(inputs, "key")) or _separate(inputs, mac, b"")
+    algorithm = sealed_for(inputs, mac)
     head, content = message[:32], message[32:]
     if len(content) < algorithm.iv_size + 1 + algorithm.icv_size:
         raise Refused("too short for IV, Pad Length and ICV")

@@ -40,7 +40,8 @@ def find_cipher(name: str, key_size: int) -> CipherAlgorithm:
     raise Unsupported(f"{name} with {key_size} octets of key")
 
 
-def _protection(inputs: dict[str, Input], algorithm: CipherAlgorithm) -> Protection:
+def make_protection(inputs: dict[str, Input], algorithm: CipherAlgorithm) -> Protection:
+    """The keys of an operation, ready for use. Raises Unsupported."""
     integ = None
     if "integ" in inputs:
         integ = _INTEGS.get(str(inputs["integ"]))
@@ -78,7 +79,7 @@ def _transform(inputs: dict[str, Input], spi: int) -> EspTransform | _WithoutIcv
     algorithm = find_cipher(str(inputs["cipher"]), len(key))
     if not algorithm.aead and "integ" not in inputs:
         return _WithoutIcv(spi, algorithm, key)
-    protection = _protection(inputs, algorithm)
+    protection = make_protection(inputs, algorithm)
     if algorithm.aead:
         return CombinedTransform(spi, esn, protection, key)
     return SeparateTransform(spi, esn, protection, key, octets(inputs, "integ_key"))
@@ -112,7 +113,7 @@ def open_(inputs: dict[str, Input]) -> dict[str, Input]:
 
 def sk_open(inputs: dict[str, Input]) -> dict[str, Input]:
     """ike-sk-open: the content of the SK payload without padding and Pad Length."""
-    protection = _protection(inputs, find_cipher(str(inputs["cipher"]), len(octets(inputs, "key"))))
+    protection = make_protection(inputs, find_cipher(str(inputs["cipher"]), len(octets(inputs, "key"))))
     try:
         return {"plaintext": protect.open_raw(octets(inputs, "message"), protection).inner}
     except WireError as error:
