@@ -36,6 +36,7 @@ def _hmac(digest: str) -> Callable[[bytes, bytes], bytes]:
 INTEGS: dict[Integ, IntegAlgorithm] = {
     algorithm.id: algorithm
     for algorithm in (
+        IntegAlgorithm(Integ.HMAC_MD5_96, "HMAC-MD5-96", 16, 12, _hmac("md5")),  # RFC 2403
         IntegAlgorithm(Integ.HMAC_SHA1_96, "HMAC-SHA1-96", 20, 12, _hmac("sha1")),  # RFC 2404
         IntegAlgorithm(Integ.AES_XCBC_96, "AES-XCBC-96", 16, 12, aes_xcbc_mac),  # RFC 3566
         IntegAlgorithm(Integ.AES_CMAC_96, "AES-CMAC-96", 16, 12, aes_cmac),  # RFC 4494

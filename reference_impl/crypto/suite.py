@@ -37,6 +37,7 @@ ENCR_KEYWORDS: dict[str, tuple[Encr, int | None]] = {
 }
 INTEG_KEYWORDS: dict[str, Integ] = {
     "sha1": Integ.HMAC_SHA1_96,
+    "md5": Integ.HMAC_MD5_96,
     "sha256": Integ.HMAC_SHA2_256_128,
     "sha384": Integ.HMAC_SHA2_384_192,
     "sha512": Integ.HMAC_SHA2_512_256,

@@ -34,13 +34,15 @@ def test_integ_vector(case: dict[str, str]) -> None:
 
 def test_every_algorithm_has_a_vector() -> None:
     tested = {case["algorithm"] for case in CASES}
-    # RFC 2404 defines HMAC-SHA1-96 by truncation; RFC 2202, test case 5 gives its value.
-    assert {algorithm.name for algorithm in (*PRFS, *INTEGS)} - tested == {"HMAC_SHA1_96"}
+    # RFC 2403 and 2404 define these two by truncation; RFC 2202, test case 5 gives their values.
+    assert {algorithm.name for algorithm in (*PRFS, *INTEGS)} - tested == {"HMAC_SHA1_96", "HMAC_MD5_96"}
 
 
-def test_hmac_sha1_96() -> None:
+def test_hmac_sha1_96_and_hmac_md5_96() -> None:
     icv = integ(Integ.HMAC_SHA1_96).sign(b"\x0c" * 20, b"Test With Truncation")
     assert icv.hex() == "4c1a03424b55e07fe7f27be1"
+    icv = integ(Integ.HMAC_MD5_96).sign(b"\x0c" * 16, b"Test With Truncation")
+    assert icv.hex() == "56461ef2342edc00f9bab995"
 
 
 @pytest.mark.parametrize("algorithm", INTEGS.values(), ids=lambda algorithm: algorithm.name)
