@@ -36,15 +36,23 @@ class KnownDeviation:
 
     def concerns(self, test: str) -> bool:
         """Whether it explains a failure of this test."""
-        return any(fnmatchcase(test, pattern) for pattern in self.tests)
+        return any(fits(test, pattern) for pattern in self.tests)
 
     def as_result(self) -> dict[str, str]:
         """As in results.json."""
         return {"id": self.id, "text": self.text, "reference": self.reference}
 
 
-def load(peer: str, version: str, directory: Path = PEERS) -> tuple[KnownDeviation, ...]:
-    """What is on record for this version of the peer; empty when there is no file. Raises DeviationsError."""
+def fits(test: str, pattern: str) -> bool:
+    """Whether a pattern of the file's `tests` means this test."""
+    return fnmatchcase(test, pattern)
+
+
+def load(peer: str, version: str, directory: Path = PEERS, *, every: bool = False) -> tuple[KnownDeviation, ...]:
+    """What is on record for this version of the peer (`every`: for any); empty when there is no file.
+
+    Raises DeviationsError.
+    """
     file = directory / peer / "deviations.toml"
     if not peer or not file.is_file():
         return ()
@@ -53,7 +61,7 @@ def load(peer: str, version: str, directory: Path = PEERS) -> tuple[KnownDeviati
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DeviationsError(f"{file}: {error}") from None
     entries = [_entry(file, number, item) for number, item in enumerate(data.get("deviation", []), 1)]
-    return tuple(item for item in entries if not item.versions or version.startswith(item.versions))
+    return tuple(item for item in entries if every or not item.versions or version.startswith(item.versions))
 
 
 def _entry(file: Path, number: int, item: Mapping[str, Any]) -> KnownDeviation:
