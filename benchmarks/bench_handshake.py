@@ -16,8 +16,8 @@ from reference_impl.wire.registries import Group
 from reference_impl.wire.ts import TrafficSelector
 
 TARGET = 6.0
-ROUNDS = 40
-HANDSHAKES = 50
+ROUNDS = 400
+HANDSHAKES = 10
 ALICE, BOB = Endpoint("192.0.2.1", 500), Endpoint("192.0.2.2", 500)
 
 

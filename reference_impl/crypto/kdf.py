@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from reference_impl.crypto.cipher import CipherAlgorithm
 from reference_impl.crypto.integ import IntegAlgorithm
 from reference_impl.crypto.prf import PrfAlgorithm
+from reference_impl.wire.quick import quick_init
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeKeys:
     """The seven keys of an IKE SA; SK_a* are empty with an AEAD cipher, SK_e* include its salt."""
@@ -20,6 +22,7 @@ class IkeKeys:
     sk_pr: bytes = field(repr=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildKeys:
     """The keys of a pair of Child SAs: `_i` protects what the exchange's initiator sends, `_r` the other way."""

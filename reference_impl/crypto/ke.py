@@ -19,6 +19,7 @@ from reference_impl.crypto.curves import EcpExchange, X448Exchange, X25519Exchan
 from reference_impl.crypto.errors import CryptoError, UnsupportedAlgorithm
 from reference_impl.crypto.mlkem import SEED_SIZE, MlKemExchange, PublicKeyType, encapsulate
 from reference_impl.crypto.modp import ModpExchange
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import Group
 
 Rng = Callable[[int], bytes]
@@ -58,6 +59,7 @@ class KeyExchangeMethod:
         return scalar.to_bytes(self.private_size, "big")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class KeyExchange:
     """Our side of one exchange: send `public`, then call `shared` with what the peer sent."""

@@ -4,6 +4,9 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
 from reference_impl.crypto.aes_mac import aes_cmac, aes_xcbc_mac
 from reference_impl.crypto.errors import CryptoError, UnsupportedAlgorithm
 from reference_impl.wire.registries import Prf
@@ -17,6 +20,7 @@ class PrfAlgorithm:
 
     `key_size` is the preferred key size, which is the size of SK_d, SK_pi and SK_pr (RFC 7296, section 2.14).
     `seed_nonce_size` is how much of each nonce keys the PRF in SKEYSEED; None means the whole nonce.
+    `hash` is that of an HMAC.
     """
 
     id: Prf
@@ -25,6 +29,7 @@ class PrfAlgorithm:
     output_size: int
     compute: Callable[[bytes, bytes], bytes]
     seed_nonce_size: int | None = None
+    hash: hashes.HashAlgorithm | None = None
 
     def __call__(self, key: bytes, data: bytes) -> bytes:
         """prf(key, data): `output_size` octets; a key of any length is allowed."""
@@ -37,6 +42,9 @@ class PrfAlgorithm:
         """
         if size > MAX_PLUS_BLOCKS * self.output_size:
             raise CryptoError(f"prf+ with {self.name} yields at most {MAX_PLUS_BLOCKS * self.output_size} octets")
+        if self.hash is not None:
+            # over an HMAC, prf+ is HKDF-Expand to the letter (RFC 5869, section 2.3), which the library does at once
+            return HKDFExpand(self.hash, size, seed).derive(key)
         blocks = bytearray()
         block = b""
         counter = 0
@@ -47,8 +55,9 @@ class PrfAlgorithm:
         return bytes(blocks[:size])
 
 
-def _hmac(digest: str) -> Callable[[bytes, bytes], bytes]:
-    return lambda key, data: hmac.digest(key, data, digest)
+def _hmac(transform: Prf, name: str, algorithm: hashes.HashAlgorithm) -> PrfAlgorithm:
+    size, digest = algorithm.digest_size, algorithm.name
+    return PrfAlgorithm(transform, name, size, size, lambda key, data: hmac.digest(key, data, digest), hash=algorithm)
 
 
 def _xcbc_prf(key: bytes, data: bytes) -> bytes:
@@ -71,11 +80,11 @@ def _cmac_prf(key: bytes, data: bytes) -> bytes:
 PRFS: dict[Prf, PrfAlgorithm] = {
     algorithm.id: algorithm
     for algorithm in (
-        PrfAlgorithm(Prf.HMAC_SHA1, "HMAC-SHA1", 20, 20, _hmac("sha1")),
+        _hmac(Prf.HMAC_SHA1, "HMAC-SHA1", hashes.SHA1()),
         PrfAlgorithm(Prf.AES128_XCBC, "AES-XCBC-PRF-128", 16, 16, _xcbc_prf, seed_nonce_size=8),
-        PrfAlgorithm(Prf.HMAC_SHA2_256, "HMAC-SHA2-256", 32, 32, _hmac("sha256")),
-        PrfAlgorithm(Prf.HMAC_SHA2_384, "HMAC-SHA2-384", 48, 48, _hmac("sha384")),
-        PrfAlgorithm(Prf.HMAC_SHA2_512, "HMAC-SHA2-512", 64, 64, _hmac("sha512")),
+        _hmac(Prf.HMAC_SHA2_256, "HMAC-SHA2-256", hashes.SHA256()),
+        _hmac(Prf.HMAC_SHA2_384, "HMAC-SHA2-384", hashes.SHA384()),
+        _hmac(Prf.HMAC_SHA2_512, "HMAC-SHA2-512", hashes.SHA512()),
         PrfAlgorithm(Prf.AES128_CMAC, "AES-CMAC-PRF-128", 16, 16, _cmac_prf, seed_nonce_size=8),
     )
 }

@@ -7,6 +7,7 @@ from reference_impl.crypto.cipher import CipherAlgorithm, cipher
 from reference_impl.crypto.errors import UnsupportedAlgorithm
 from reference_impl.crypto.integ import IntegAlgorithm, integ
 from reference_impl.crypto.prf import PrfAlgorithm, prf
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import Encr, Group, Integ, Prf
 
 _AES = (128, 192, 256)
@@ -91,6 +92,7 @@ _PRF_OF_INTEG: dict[Integ, Prf] = {
 _Value = TypeVar("_Value")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeSuite:
     """The algorithms of one IKE SA. `key_bits` is the Key Length attribute, `integ` is NONE with an AEAD cipher."""
@@ -122,6 +124,7 @@ class IkeSuite:
         return "-".join([*words, _keyword(GROUP_KEYWORDS, self.group)])
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class EspSuite:
     """The algorithms of one pair of ESP SAs. `group` is the one for perfect forward secrecy, or None."""

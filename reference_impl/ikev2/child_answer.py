@@ -10,6 +10,7 @@ from reference_impl.crypto.errors import CryptoError
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import NotifyType
 from reference_impl.wire.sa import SaPayload
 from reference_impl.wire.simple import KePayload, NoncePayload
@@ -32,6 +33,7 @@ NO_TFC_PADDING = NotifyPayload(NotifyType.ESP_TFC_PADDING_NOT_SUPPORTED)
 ADDITIONAL_TS = NotifyPayload(NotifyType.ADDITIONAL_TS_POSSIBLE)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """Mode and selectors; ``remote`` is the side of the peer, who initiated the exchange (TSi)."""

@@ -11,6 +11,7 @@ from reference_impl.crypto.ke import KeyExchange
 from reference_impl.crypto.suite import EspSuite
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import Group, NotifyType
 from reference_impl.wire.sa import Proposal, SaPayload
 from reference_impl.wire.simple import KePayload, NoncePayload
@@ -110,6 +111,7 @@ def payloads(sa: IkeSa, offer: ChildOffer, *, initial: bool) -> list[Payload]:
     return result
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The Child SA that an answer makes, not yet installed."""

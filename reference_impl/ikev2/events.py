@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from reference_impl.crypto.kdf import IkeKeys
 from reference_impl.crypto.suite import EspSuite, IkeSuite
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import AuthMethod, NotifyType
 from reference_impl.wire.ts import TrafficSelector
 
@@ -82,6 +83,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of all events; ``at`` is the engine time in seconds."""
@@ -89,6 +91,7 @@ class Event:
     at: float
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeEstablished(Event):
     """An IKE SA is authenticated, or came out of a rekey (then ``replaces`` is the old ``ike_id``)."""
@@ -111,6 +114,7 @@ class IkeEstablished(Event):
     replaces: int | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeKeysDerived(Event):
     """SK_* keys exist (before authentication): enough for a key log that opens the IKE_AUTH messages too."""
@@ -122,6 +126,7 @@ class IkeKeysDerived(Event):
     keys: IkeKeys = field(repr=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeRemoved(Event):
     """An established IKE SA is gone, and its Child SAs with it unless another IKE SA inherited them."""
@@ -134,6 +139,7 @@ class IkeRemoved(Event):
     detail: str = ""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeFailed(Event):
     """An IKE SA did not come into being. ``notify`` is the peer's error, if it sent one."""
@@ -146,6 +152,7 @@ class IkeFailed(Event):
     notify: NotifyType | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildInstalled(Event):
     """Install a pair of ESP SAs. SPIs are 4 octets; keys are octets including any salt.
@@ -178,6 +185,7 @@ class ChildInstalled(Event):
     tfc_padding: bool = False
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildOutbound(Event):
     """Start sending on this Child SA: the peer is known to be ready to receive on it."""
@@ -185,6 +193,7 @@ class ChildOutbound(Event):
     child_id: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildRemoved(Event):
     """Remove a pair of ESP SAs."""
@@ -196,6 +205,7 @@ class ChildRemoved(Event):
     reason: Reason
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildFailed(Event):
     """A Child SA was refused or could not be agreed; the IKE SA stays."""
@@ -208,6 +218,7 @@ class ChildFailed(Event):
     notify: NotifyType | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildMoved(Event):
     """A Child SA has a new IKE SA above it (after an IKE rekey)."""
@@ -216,6 +227,7 @@ class ChildMoved(Event):
     ike_id: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ChildEndpoints(Event):
     """The outer addresses of a Child SA changed (a NAT gave the peer another mapping)."""
@@ -226,6 +238,7 @@ class ChildEndpoints(Event):
     remote: Endpoint
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class PeerMoved(Event):
     """Authenticated packets come from another address or port than before (RFC 7296 section 2.23)."""
@@ -235,6 +248,7 @@ class PeerMoved(Event):
     new: Endpoint
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class AddressesAssigned(Event):
     """Configuration payload result: textual internal addresses and DNS servers. ``local`` true: ours."""
@@ -245,6 +259,7 @@ class AddressesAssigned(Event):
     dns: tuple[str, ...] = ()
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class NotifyReceived(Event):
     """An authenticated notification that did not change the engine's state."""
@@ -254,6 +269,7 @@ class NotifyReceived(Event):
     data: bytes = b""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class LivenessConfirmed(Event):
     """The peer answered a liveness check."""
@@ -261,6 +277,7 @@ class LivenessConfirmed(Event):
     ike_id: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Rejected(Event):
     """Something was received and not accepted."""

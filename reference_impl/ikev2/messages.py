@@ -10,6 +10,7 @@ from reference_impl.wire.base import Payload
 from reference_impl.wire.header import Flags, Header
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.raw import UnknownPayload
 from reference_impl.wire.registries import Encr, ExchangeType, NotifyType
 
@@ -38,6 +39,7 @@ FLAGS = {
 }
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Path:
     """Where a datagram came in: ``local`` is our end, ``remote`` the peer's."""

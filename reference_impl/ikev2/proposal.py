@@ -9,6 +9,7 @@ from functools import lru_cache
 from reference_impl.crypto import cipher, ke
 from reference_impl.crypto.errors import UnsupportedAlgorithm
 from reference_impl.crypto.suite import EspSuite, IkeSuite
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import AttributeType, Encr, Esn, Group, Integ, Prf, ProtocolId, TransformType
 from reference_impl.wire.sa import Proposal, Transform, key_length
 
@@ -23,6 +24,7 @@ SPI_SIZES = {ProtocolId.IKE: 8, ProtocolId.ESP: 4}
 FIXED_KEY = frozenset({Encr.CHACHA20_POLY1305, Encr.NULL, Encr.DES, Encr.TRIPLE_DES, Encr.IDEA})
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IkeChoice:
     """The suite taken from an offer, and the proposal that says so."""
@@ -31,6 +33,7 @@ class IkeChoice:
     answer: Proposal
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class EspChoice:
     """As IkeChoice, with the peer's SPI from the chosen proposal."""

@@ -18,6 +18,7 @@ from reference_impl.wire.errors import BadValue, EncodeError, Reason, WireError
 from reference_impl.wire.header import HEADER_SIZE
 from reference_impl.wire.message import Message
 from reference_impl.wire.payload import encode_chain, parse_chain
+from reference_impl.wire.quick import quick_init
 
 MAX_PADDING = 255
 MAX_FRAGMENTS = 0xFFFF
@@ -27,6 +28,7 @@ class InnerError(WireError):
     """Malformed content of an encrypted payload whose integrity was verified: the peer itself sent it."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A verified and decrypted message. `outer` has the payloads that were not encrypted, without the SK or SKF
@@ -54,6 +56,7 @@ class Opened:
         return _with_payloads(self.outer, (*self.outer.payloads, *payloads))
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """One verified and decrypted SKF payload: chunk `number` of `total`; `first_payload` is 0 but in the first one."""

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import TsType
 from reference_impl.wire.ts import TrafficSelector
 
@@ -15,6 +16,7 @@ KNOWN_TYPES = frozenset({TsType.TS_IPV4_ADDR_RANGE, TsType.TS_IPV6_ADDR_RANGE})
 SELECTOR_LIMIT = 255
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Narrowed:
     """What is left of an offer; ``more`` when other parts of it would be acceptable in a separate SA."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from reference_impl.wire.quick import quick_init
+
 from .discards import Discard, Discarded
 
 ICMP, IGMP, TCP, UDP, ICMPV6 = 1, 2, 6, 17, 58
@@ -13,6 +15,7 @@ _WITH_PORTS = frozenset({TCP, UDP, _DCCP, _SCTP, _UDPLITE})
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Flow:
     """The selectors of one packet. Addresses packed; ports None where the packet does not show them (OPAQUE).

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reference_impl.wire.quick import quick_init
+
 from .lifetime import VolumeMeter
 from .sa import InboundSa, OutboundSa
 from .selectors import SaSelectors
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Path:
     """Outer addresses of an SA pair, as text, with ports; `encapsulate`: ESP goes in UDP between those ports."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reference_impl.wire.ip import Ipv4Header, Ipv6Header, checksum
+from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import IpProtocol
 
 from .discards import Discard, Discarded
@@ -28,6 +29,7 @@ class DontFragment(StrEnum):
     CLEAR = "clear"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Outer:
     """The outer header of a received ESP packet: packed addresses, traffic class octet, TTL or hop limit."""

@@ -30,8 +30,12 @@ class SkPayload(Payload):
 
     @classmethod
     def parse_body(cls, body: bytes, *, offset: int = 0, strict: bool = True) -> Self:
-        """Any octets; `inner` is not in the body, parse_chain sets it."""
+        """Any octets; `inner` is not in the body, parse_chain adds it."""
         return cls(body)
+
+    def announcing(self, inner: int) -> SkPayload:
+        """The same with the type of its first inner payload."""
+        return SkPayload(self.content, inner, critical=self.critical, reserved=self.reserved)
 
 
 @quick_init
@@ -58,6 +62,12 @@ class SkfPayload(Payload):
         if strict:
             check_fragment(fragment, total, offset)
         return cls(fragment, total, body[4:])
+
+    def announcing(self, inner: int) -> SkfPayload:
+        """The same with the type of its first inner payload."""
+        return SkfPayload(
+            self.fragment, self.total, self.content, inner, critical=self.critical, reserved=self.reserved
+        )
 
 
 def check_fragment(fragment: int, total: int, offset: int) -> None:

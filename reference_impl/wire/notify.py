@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from .base import Payload, need, pack
-from .errors import BadLength, BadValue, Reason
+from .errors import BadLength, BadValue, EncodeError, Reason
 from .quick import quick_init
 from .registries import NotifyType, PayloadType, ProtocolId
 
@@ -44,7 +44,11 @@ class NotifyPayload(Payload):
 
     def body(self) -> bytes:
         """Protocol, SPI size, type, SPI, data."""
-        return pack(_HEADER, self.protocol, len(self.spi), self.notify, what="Notify") + self.spi + self.data
+        try:
+            head = _HEADER.pack(self.protocol, len(self.spi), self.notify)
+        except struct.error as error:
+            raise EncodeError(f"Notify: {error}") from None
+        return head + self.spi + self.data
 
     @classmethod
     def parse_body(cls, body: bytes, *, offset: int = 0, strict: bool = True) -> Self:

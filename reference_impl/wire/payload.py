@@ -50,6 +50,8 @@ PAYLOADS: Mapping[int, type[Payload]] = {
     PayloadType.SKF: SkfPayload,
 }
 _ENCRYPTED = frozenset({int(PayloadType.SK), int(PayloadType.SKF)})
+# Those that may say themselves what their generic header holds; NONE stands for raw payloads.
+_OWN_NEXT = frozenset({PayloadType.SK, PayloadType.SKF, PayloadType.NONE})
 
 
 def parse_chain(
@@ -97,7 +99,7 @@ def parse_chain(
         elif kind in _ENCRYPTED:
             if strict:
                 _check_encrypted(kind, after == end, inside_sk, offset + position)
-            payload = _parse_encrypted(codec, kind, body, following, offset + start, strict)
+            payload = _parse_encrypted(kind, body, following, offset + start, strict)
             following = 0
         elif strict:
             payload = codec.parse_body(body, offset=offset + start)
@@ -122,7 +124,8 @@ def _parse_leniently(codec: type[Payload], kind: int, body: bytes, offset: int) 
         return UnknownPayload(_TYPES[kind], body)
 
 
-def _parse_encrypted(codec: type[Payload], kind: int, body: bytes, inner: int, offset: int, strict: bool) -> Payload:
+def _parse_encrypted(kind: int, body: bytes, inner: int, offset: int, strict: bool) -> Payload:
+    codec = SkPayload if kind == PayloadType.SK else SkfPayload
     try:
         payload = codec.parse_body(body, offset=offset, strict=strict)
     except WireError:
@@ -130,7 +133,7 @@ def _parse_encrypted(codec: type[Payload], kind: int, body: bytes, inner: int, o
             raise
         # An SKF cut short still ends the chain, so its Next Payload field has to be kept with it.
         return RawPayload(kind, body, None, inner)
-    return replace(payload, inner=inner)  # type: ignore[call-arg]  # both classes have it
+    return payload.announcing(inner)
 
 
 def encode_chain(payloads: Sequence[Payload], trailing_next: int = 0) -> tuple[int, bytes]:
@@ -142,30 +145,31 @@ def encode_chain(payloads: Sequence[Payload], trailing_next: int = 0) -> tuple[i
     following = trailing_next
     for payload in reversed(payloads):
         body = payload.body()
-        kind = payload.type_id
+        parts.append(body)
         if not isinstance(payload, TrailingOctets):
-            parts.append(body)
             parts.append(_generic_header(payload, following, GENERIC_SIZE + len(body)))
-        else:
-            parts.append(body)
-        following = kind
+        following = payload.TYPE or payload.type_id
     parts.reverse()
     return following, b"".join(parts)
 
 
 def _generic_header(payload: Payload, following: int, length: int) -> bytes:
-    if isinstance(payload, SkPayload | SkfPayload):
-        following = payload.inner
-    elif isinstance(payload, RawPayload):
-        following = following if payload.next_payload is None else payload.next_payload
-        length = length if payload.length is None else payload.length
-    if not 0 <= payload.reserved <= 0x7F:
-        raise EncodeError(f"reserved bits {payload.reserved:#x} of a generic header do not fit 7 bits")
+    if payload.TYPE in _OWN_NEXT:
+        if isinstance(payload, RawPayload):
+            following = following if payload.next_payload is None else payload.next_payload
+            length = length if payload.length is None else payload.length
+        elif isinstance(payload, SkPayload | SkfPayload):
+            following = payload.inner
+    reserved = payload.reserved
+    if not 0 <= reserved <= 0x7F:
+        raise EncodeError(f"reserved bits {reserved:#x} of a generic header do not fit 7 bits")
+    try:
+        return _GENERIC.pack(following, 0x80 | reserved if payload.critical else reserved, length)
+    except struct.error:
+        pass
     if not 0 <= length <= MAX_PAYLOAD:
         raise EncodeError(f"payload of {length} octets; the length field holds {MAX_PAYLOAD} at most")
-    if not 0 <= following <= 0xFF:
-        raise EncodeError(f"next payload {following} does not fit 8 bits")
-    return _GENERIC.pack(following, (0x80 if payload.critical else 0) | payload.reserved, length)
+    raise EncodeError(f"next payload {following} does not fit 8 bits")
 
 
 def _with_flags(payload: Payload, flags: int) -> Payload:

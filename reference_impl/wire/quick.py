@@ -32,7 +32,8 @@ def quick_init(cls: type[T]) -> type[T]:
             parameters.append("*")
         parameters.append(name if default is parameter.empty else f"{name}=_default_{name}")
     stores = "".join(f"\n _set_{field.name}(self, {field.name})" for field in fields(cls))
-    exec(f"def __init__(self, {', '.join(parameters)}):{stores or ' pass'}", namespace)
+    source = f"def __init__(self, {', '.join(parameters)}):{stores or ' pass'}"
+    exec(compile(source, f"<quick_init {cls.__qualname__}>", "exec"), namespace)
     made = namespace["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__module__ = cls.__module__

@@ -36,7 +36,7 @@ class Attribute:
         if self.tv:
             if len(self.value) != 2:
                 raise EncodeError(f"a TV attribute has a value of 2 octets, not {len(self.value)}")
-            return pack(_ATTRIBUTE, _TV | self.type, int.from_bytes(self.value), what="attribute")
+            return (_TV | self.type).to_bytes(2) + self.value
         return pack(_ATTRIBUTE, self.type, len(self.value), what="attribute") + self.value
 
 
@@ -69,19 +69,12 @@ class Transform:
     def to_bytes(self, *, last: bool) -> bytes:
         """The substructure; `last` decides the Last Substruc field (0 or 3)."""
         attributes = b"".join([attribute.to_bytes() for attribute in self.attributes])
-        return (
-            pack(
-                _TRANSFORM,
-                0 if last else 3,
-                self.reserved1,
-                8 + len(attributes),
-                self.type,
-                self.reserved2,
-                self.id,
-                what="transform",
-            )
-            + attributes
-        )
+        size = 8 + len(attributes)
+        try:
+            head = _TRANSFORM.pack(0 if last else 3, self.reserved1, size, self.type, self.reserved2, self.id)
+        except struct.error as error:
+            raise EncodeError(f"transform: {error}") from None
+        return head + attributes
 
 
 @quick_init
