@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vectors.ikev2_operations import IKEV2
 from vectors.kinds import AEADS, CIPHERS, ESP_CIPHERS, GROUPS, MACS, PRFS, Kind, Operation
+from vectors.packet_operations import PACKET
 
 __all__ = ["OPERATIONS", "Kind", "Operation", "algorithm_of"]
 
@@ -145,6 +146,7 @@ OPERATIONS: dict[str, Operation] = {
             algorithms=frozenset({"mschapv2"}),
         ),
         *IKEV2,
+        *PACKET,
     )
 }
 

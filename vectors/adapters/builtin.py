@@ -7,8 +7,13 @@ from functools import cache
 from vectors.adapters import Adapter
 from vectors.adapters.openssl import OpensslAdapter
 from vectors.adapters.ours import OurAdapter
+from vectors.adapters.scapy import ScapyAdapter
 
-BUILTIN: dict[str, type[OurAdapter] | type[OpensslAdapter]] = {"ikeproof": OurAdapter, "openssl": OpensslAdapter}
+BUILTIN: dict[str, type[OurAdapter] | type[OpensslAdapter] | type[ScapyAdapter]] = {
+    "ikeproof": OurAdapter,
+    "openssl": OpensslAdapter,
+    "scapy": ScapyAdapter,
+}
 
 
 @cache

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from vectors.adapters import Input, Refused, Unsupported, mschapv2, openssl_esp, openssl_ikev2, openssl_modp
+from vectors.adapters.openssl_ah import OPERATIONS as AH_OPERATIONS
 
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
 _TRUNCATED = {
@@ -289,7 +290,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "mschapv2": mschapv2.respond,
     **{
         name: openssl_esp.bound(function, _mac_function)
-        for name, function in {**openssl_esp.OPERATIONS, **openssl_ikev2.OPERATIONS}.items()
+        for name, function in {**openssl_esp.OPERATIONS, **openssl_ikev2.OPERATIONS, **AH_OPERATIONS}.items()
     },
 }
 
