@@ -7,41 +7,29 @@ same structure as a dict, as a peer's driver hands it over.
 from __future__ import annotations
 
 import copy
+import difflib
 import ipaddress
 import json
-import os
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from conformance.credentials import PARTS as CREDENTIAL_PARTS
+from conformance.credentials import Credential, ProfileError, Reader, read_file
+
+__all__ = ["Credential", "Profile", "ProfileError", "Timing", "Traffic", "from_dict", "known_claims", "load"]
+
 HIDDEN = "(hidden)"
 SECRET_KEYS = frozenset({"value", "passphrase"})
+COMMANDS = ("initiate", "rekey_ike", "rekey_child", "delete_ike", "delete_child", "liveness", "state", "reset")
 SIGNATURE_METHODS = ("rsa", "ecdsa", "ed25519")
 SCHEMA_PATH = Path(__file__).parent / "schemas" / "profile.schema.json"
-
-
-class ProfileError(ValueError):
-    """A profile that cannot be used; the text names the file, the place and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What one side proves itself with. Secrets are left out of `repr`.
-
-    identity: as written in the profile ("fqdn:gw.example"); psk, cert, key and ca: contents of the files, PEM or DER.
-    """
-
-    method: str
-    identity: str
-    psk: bytes = field(default=b"", repr=False)
-    cert: bytes = b""
-    key: bytes = field(default=b"", repr=False)
-    ca: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +104,10 @@ class Profile:
         return [need for need in needs if not any(self.claimed(claim) for claim in need.split("|"))]
 
     def public(self) -> dict[str, Any]:
-        """The profile as read, every secret replaced."""
+        """The profile as read, every secret replaced; a command's arguments, too, which may have secrets in them."""
         hidden: dict[str, Any] = _hide(copy.deepcopy(dict(self.data)))
+        trigger = hidden["dut"].get("trigger", {})
+        trigger.update({name: [trigger[name][0], HIDDEN] for name in COMMANDS if name in trigger})
         return hidden
 
 
@@ -134,15 +124,20 @@ def known_claims() -> list[str]:
 def load(path: Path) -> Profile:
     """The profile in a TOML file; raises ProfileError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8-sig")
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise ProfileError(f"{path}: no such file; give a profile or the name of a peer (`ikeproof peers`)") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path}: cannot be read: {error}") from None
-    try:
-        data = tomllib.loads(text)
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{path}: octet {error.start + 1} is not UTF-8: save the file as UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ProfileError(f"{path}: not a profile: too many brackets in one another") from None
+    except ValueError as error:  # the size of the file, or of a number in it
+        raise ProfileError(f"{path}: {str(error).partition(';')[0]}") from None
     return from_dict(data, source=str(path), base=path.parent)
 
 
@@ -151,21 +146,23 @@ def from_dict(data: Mapping[str, Any], *, source: str = "profile", base: Path | 
     _check(data, source)
     dut, tester = data["dut"], data.get("tester", {})
     base = base or Path.cwd()
-    for place, text in (("dut.address", dut["address"]), ("tester.address", tester.get("address", "0.0.0.0"))):
-        try:
-            ipaddress.ip_address(text)
-        except ValueError:
-            raise ProfileError(f"{source}: {place}: {text!r} is not an IP address, such as 192.0.2.1") from None
-    reader = _Reader(source, base)
-    dut_auth = {name: reader.credential(name, part, f"dut.auth.{name}") for name, part in dut.get("auth", {}).items()}
-    tester_auth = {
-        name: reader.credential(name, part, f"tester.auth.{name}") for name, part in tester.get("auth", {}).items()
-    }
+    _check_addresses(source, dut["address"], tester.get("address"))
+    reader = Reader(source, base)
+    dut_auth = reader.credentials(dut.get("auth", {}), "dut.auth")
+    tester_auth = reader.credentials(tester.get("auth", {}), "tester.auth")
+    if "psk" in tester_auth and not tester_auth["psk"].psk:
+        if "psk" not in dut_auth:
+            raise ProfileError(f"{source}: tester.auth.psk: psk is missing; give it as value, env or file")
+        tester_auth["psk"] = replace(tester_auth["psk"], psk=dut_auth["psk"].psk)
+    tester_identity = tester.get("identity", "fqdn:tester.example")
+    reader.check_identity(tester_identity, "tester")
     proposals = dut.get("proposals", {})
     ike = tuple(proposals.get("ike", ("aes128gcm16-prfsha256-ecp256",)))
     child = tuple(proposals.get("child", ("aes128gcm16",)))
     _check_suites(source, ike, child)
     traffic = _traffic(source, dut.get("traffic"))
+    trigger = dict(dut.get("trigger", {"driver": "operator"}))
+    _check_trigger(source, trigger)
     return Profile(
         source=source,
         data=data,
@@ -177,15 +174,15 @@ def from_dict(data: Mapping[str, Any], *, source: str = "profile", base: Path | 
         tester_port=tester.get("port", 0),
         listen_port=tester.get("listen_port", 500),
         listen_natt_port=tester.get("listen_natt_port", 4500),
-        tester_identity=tester.get("identity", "fqdn:tester.example"),
+        tester_identity=tester_identity,
         dut_auth=dut_auth,
         tester_auth=tester_auth,
         ike=ike,
         child=child,
         traffic=traffic,
         claims=dict(dut.get("claims", {})),
-        timing=Timing(**{key: float(value) for key, value in dut.get("timing", {}).items()}),
-        trigger=dict(dut.get("trigger", {"driver": "operator"})),
+        timing=_timing(source, dut.get("timing", {})),
+        trigger=trigger,
     )
 
 
@@ -193,6 +190,13 @@ def from_dict(data: Mapping[str, Any], *, source: str = "profile", base: Path | 
 def _schema() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
     return schema
+
+
+# What TOML calls the types of a JSON schema and of Python.
+_TYPES = {"object": "a table", "array": "a list", "string": "a text in quotes", "boolean": "true or false"}
+_TYPES |= {"integer": "a whole number", "number": "a number"}
+_TYPES |= {"dict": "a table", "list": "a list", "str": "a text", "bool": "true or false", "int": "a number"}
+_TYPES |= {"float": "a number", "datetime": "a date", "date": "a date", "time": "a time"}
 
 
 def _check(data: Mapping[str, Any], source: str) -> None:
@@ -205,18 +209,47 @@ def _check(data: Mapping[str, Any], source: str) -> None:
     error = misspelt[0] if misspelt else jsonschema.exceptions.best_match(errors)
     place = ".".join(str(part) for part in error.absolute_path) or "the file"
     if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        raise ProfileError(f"{source}: {place}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
-    if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
-        raise ProfileError(f"{source}: {place}: {', '.join(missing)} is missing")
-    if error.validator == "type":
+        reason = _unknown(sorted(error.schema.get("properties", {})), error.instance)
+    elif error.validator == "required":
+        reason = f"{', '.join(sorted(set(error.validator_value) - set(error.instance)))} is missing"
+    elif error.validator == "type":
         got = type(error.instance).__name__
-        raise ProfileError(f"{source}: {place}: must be of type {error.validator_value}, not {got}")
-    if error.validator == "oneOf" and isinstance(error.instance, dict):
-        raise ProfileError(f"{source}: {place}: give exactly one of value, env and file")
-    raise ProfileError(f"{source}: {place}: {error.message}")
+        reason = f"must be {_TYPES[error.validator_value]}, not {_TYPES.get(got, got)}"
+        if error.absolute_path and error.absolute_path[-1] in CREDENTIAL_PARTS:
+            reason += '; write { env = "NAME" }, { file = "NAME" } or { value = "…" }'
+    elif error.validator == "oneOf" and isinstance(error.instance, dict):
+        reason = "give exactly one of value, env and file"
+    elif error.validator in ("minItems", "minLength"):
+        reason = "must not be empty"
+    elif error.validator == "pattern":
+        reason = "has control characters"
+    else:
+        reason = f"{error.message[:200]}"
+    raise ProfileError(f"{source}: {place}: {reason}")
+
+
+def _unknown(known: Sequence[str], table: Mapping[str, Any]) -> str:
+    """Which keys are unknown, and what was perhaps meant."""
+    unknown = sorted(set(table) - set(known))
+    named = ", ".join(repr(key) if len(key) < 40 else f"{key[:40]!r}…" for key in unknown[:5])
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    near = difflib.get_close_matches(unknown[0][:40], known, 1)
+    meant = f", perhaps {near[0]!r} is meant" if near else ""
+    return f"unknown key {named}{more}{meant}; known are {', '.join(known)}"
+
+
+def _check_addresses(source: str, device: str, tester: str | None) -> None:
+    """Both are IP addresses, and of the same version."""
+    versions = []
+    for place, text in (("dut.address", device), ("tester.address", tester)):
+        if text is None:
+            continue
+        try:
+            versions.append(ipaddress.ip_address(text).version)
+        except ValueError:
+            raise ProfileError(f"{source}: {place}: {text!r} is not an IP address, such as 192.0.2.1") from None
+    if tester != "0.0.0.0" and len(set(versions)) > 1:
+        raise ProfileError(f"{source}: tester.address: {tester} is of another IP version than dut.address, {device}")
 
 
 def _check_suites(source: str, ike: Sequence[str], child: Sequence[str]) -> None:
@@ -228,53 +261,48 @@ def _check_suites(source: str, ike: Sequence[str], child: Sequence[str]) -> None
             try:
                 parse(text)
             except (ValueError, CryptoError) as error:
-                raise ProfileError(f"{source}: dut.proposals.{name}: {text!r}: {error}") from None
+                raise ProfileError(f"{source}: dut.proposals.{name}: {error}") from None
 
 
 def _traffic(source: str, part: Mapping[str, Any] | None) -> Traffic | None:
     if part is None:
         return None
-    for key, text in part.items():
+    networks = {}
+    for key in ("local", "remote"):
         try:
-            ipaddress.ip_address(text) if key == "ping" else ipaddress.ip_network(text)
+            networks[key] = ipaddress.ip_network(part[key])
         except ValueError as error:
-            raise ProfileError(f"{source}: dut.traffic.{key}: {error}") from None
-    return Traffic(part["local"], part["remote"], part.get("ping"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    source: str
-    base: Path
-
-    def credential(self, method: str, part: Mapping[str, Any], place: str) -> Credential:
-        from conformance.tester.identity import parse_identity
-
-        identity = part.get("identity", "")
-        if identity:
-            try:
-                parse_identity(identity.replace("%d", "1"))
-            except ValueError as error:
-                raise ProfileError(f"{self.source}: {place}.identity: {error}") from None
-        values = {key: self.octets(part[key], f"{place}.{key}") for key in ("psk", "cert", "key", "ca") if key in part}
-        return Credential(method, identity, **values)
-
-    def octets(self, part: Mapping[str, str], place: str) -> bytes:
-        """The contents that `{value=}`, `{env=}` or `{file=}` stands for."""
-        if "value" in part:
-            return part["value"].encode()
-        if "env" in part:
-            name = part["env"]
-            if name not in os.environ:
-                raise ProfileError(f"{self.source}: {place}: the environment variable {name} is not set; export it")
-            return os.environ[name].encode()
-        path = self.base / part["file"]
+            raise ProfileError(f"{source}: dut.traffic.{key}: {error}; write a network such as 10.1.0.0/24") from None
+    if networks["local"].version != networks["remote"].version:
+        raise ProfileError(f"{source}: dut.traffic: local and remote are of different IP versions")
+    ping = part.get("ping")
+    if ping is not None:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
-            raise ProfileError(f"{self.source}: {place}: {path}: {reason}; put the credential there") from None
-        return content.rstrip(b"\r\n") if place.endswith(".psk") else content
+            inside = ipaddress.ip_address(ping) in networks["local"]
+        except ValueError:
+            raise ProfileError(f"{source}: dut.traffic.ping: {ping!r} is not an IP address") from None
+        if not inside:
+            raise ProfileError(f"{source}: dut.traffic.ping: {ping} is not in local, {part['local']}")
+    return Traffic(part["local"], part["remote"], ping)
+
+
+def _timing(source: str, part: Mapping[str, float]) -> Timing:
+    for key, value in part.items():
+        if not math.isfinite(value):
+            raise ProfileError(f"{source}: dut.timing.{key}: {value} is no number of seconds")
+    return Timing(**{key: float(value) for key, value in part.items()})
+
+
+def _check_trigger(source: str, trigger: Mapping[str, Any]) -> None:
+    """A driver that is known, and commands where they are to be run."""
+    from peers import NAMES
+
+    driver = trigger["driver"]
+    known = ["command", "operator", *NAMES]
+    if driver not in known:
+        raise ProfileError(f"{source}: dut.trigger.driver: {driver!r} is none of {', '.join(known)}")
+    if driver == "command" and not any(name in trigger for name in COMMANDS):
+        raise ProfileError(f"{source}: dut.trigger: no command is given; known are {', '.join(COMMANDS)}")
 
 
 def _hide(value: Any) -> Any:

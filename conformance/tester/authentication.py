@@ -66,14 +66,14 @@ def certificates(credential: Credential) -> list[CertPayload]:
         return []
     return [
         CertPayload(CertEncoding.X509_SIGNATURE, item.public_bytes(Encoding.DER))
-        for item in _load_certificates(credential.cert)
+        for item in load_certificates(credential.cert)
     ]
 
 
 def certificate_request(ca: bytes) -> CertReqPayload:
     """A CERTREQ with the SHA-1 hash of each trust anchor's public key (RFC 7296 §3.7)."""
     digests = []
-    for item in _load_certificates(ca):
+    for item in load_certificates(ca):
         info = item.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         digest = hashes.Hash(hashes.SHA1())
         digest.update(info)
@@ -119,7 +119,7 @@ def _check_issuer(leaf: x509.Certificate, profile: Profile) -> None:
     if not anchors:
         return
     for anchor in anchors:
-        for issuer in _load_certificates(anchor):
+        for issuer in load_certificates(anchor):
             try:
                 leaf.verify_directly_issued_by(issuer)
             except Exception as error:  # noqa: BLE001 - cryptography raises several kinds, each means "not this one"
@@ -139,7 +139,8 @@ def private_key(data: bytes) -> PrivateKeyTypes:
 
 
 @lru_cache(maxsize=32)
-def _load_certificates(data: bytes) -> list[x509.Certificate]:
+def load_certificates(data: bytes) -> list[x509.Certificate]:
+    """The certificates in PEM or DER, at least one. Raises Inconclusive when it is neither."""
     try:
         if data.lstrip().startswith(b"-"):
             return x509.load_pem_x509_certificates(data)
