@@ -13,7 +13,7 @@ PEERS := strongswan-5.9 strongswan-6.0 libreswan-5.2
 help:
 	@echo 'make conformance [DUT=reference|strongswan-5.9|strongswan-6.0|libreswan-5.2|profile.toml] [ARGS=…]'
 	@echo 'make test        everything that CI runs'
-	@echo 'make lint | unit | vectors | mutants | vectors | bench | lab | peers | interop'
+	@echo 'make lint | unit | vectors | mutants | bench | lab | peers | interop'
 	@echo 'make peers-down  removes what an interrupted lab left behind'
 
 setup: $(STAMP)
@@ -48,6 +48,7 @@ unit: $(STAMP)
 vectors: $(STAMP)
 	$(BIN)/python -m vectors validate
 	$(BIN)/python -m vectors replay --all-adapters
+	$(BIN)/python -m vectors engine
 
 mutants: $(STAMP)
 	$(BIN)/python -m conformance.mutants.run
@@ -61,7 +62,7 @@ $(PEERS:%=peer-%): peer-%: $(STAMP)
 	@.ci/peer-lane $*
 
 lab: $(STAMP)
-	$(BIN)/pytest -q -p no:sugar peers conformance/interop/tests -m lab
+	$(BIN)/pytest -q -p no:sugar peers conformance/interop/tests vectors -m lab
 
 interop: $(STAMP)
 	$(BIN)/pytest -q -p no:sugar conformance/interop

@@ -1,14 +1,14 @@
-"""The table of sets in vectors/README.md, made from the files, so that it cannot differ from them."""
+"""The tables in vectors/README.md, made from the files, so that they cannot differ from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from vectors.disagreements import known
 from vectors.model import VectorSet
 
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- sets: begin -->", "<!-- sets: end -->"
 
 
 def table(sets: Iterable[VectorSet]) -> str:
@@ -26,10 +26,25 @@ def table(sets: Iterable[VectorSet]) -> str:
     return "\n".join([*rows, "", f"{count} sets, {total} cases."])
 
 
+def differences() -> str:
+    """Markdown, one row per disagreement."""
+    rows = ["| adapter | set | cases | what, and who is right | where |", "| --- | --- | --- | --- | --- |"]
+    for each in known():
+        cases = f"with `{each.flag}`" if each.flag else ", ".join(each.cases)
+        adapters = ", ".join(f"`{name}`" for name in each.adapters)
+        rows.append(f"| {adapters} | `{each.set}` | {cases} | {each.text} | {each.reference} |")
+    return "\n".join(rows)
+
+
 def with_table(text: str, sets: Iterable[VectorSet]) -> str:
-    """The README's text with the table replaced. Raises ValueError without the two markers."""
-    before, found_begin, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+    """The README's text with the tables replaced. Raises ValueError without their markers."""
+    return _between(_between(text, "sets", table(sets)), "differences", differences())
+
+
+def _between(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
     if not found_begin or not found_end:
-        raise ValueError(f"{README}: the markers {BEGIN} and {END} are not there")
-    return f"{before}{BEGIN}\n{table(sets)}\n{END}{after}"
+        raise ValueError(f"{README}: the markers {begin} and {end} are not there")
+    return f"{before}{begin}\n{content}\n{end}{after}"

@@ -20,6 +20,10 @@ class Unsupported(Exception):
     """The implementation does not have this operation or algorithm; no verdict follows."""
 
 
+class Unavailable(Exception):
+    """The implementation cannot be started on this machine; the message says why."""
+
+
 class Adapter(Protocol):
     """An implementation that vectors are replayed against."""
 

@@ -14,9 +14,22 @@ BUILTIN: dict[str, type[OurAdapter] | type[OpensslAdapter] | type[ScapyAdapter]]
     "openssl": OpensslAdapter,
     "scapy": ScapyAdapter,
 }
+# other projects' own programs, in containers of the lab
+FOREIGN = ("libreswan", "strongswan", "strongswan-openssl", "strongswan-gcrypt")
+
+
+def start(name: str) -> Adapter:
+    """A new adapter of this name. Raises KeyError, and Unavailable where there is no lab for a foreign one."""
+    if name not in FOREIGN:
+        return BUILTIN[name]()
+    # only here: Docker's library is not loaded where nobody asks for these
+    from vectors.adapters.foreign.libreswan import LibreswanAdapter
+    from vectors.adapters.foreign.strongswan import StrongswanAdapter
+
+    return LibreswanAdapter() if name == "libreswan" else StrongswanAdapter(name)
 
 
 @cache
 def adapter(name: str) -> Adapter:
-    """The built-in adapter of this name. Raises KeyError."""
-    return BUILTIN[name]()
+    """The one adapter of this name that is kept for the whole process. Raises like `start`."""
+    return start(name)

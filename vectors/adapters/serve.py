@@ -9,7 +9,7 @@ import json
 import sys
 
 from vectors.adapters import Refused, Unsupported
-from vectors.adapters.builtin import adapter
+from vectors.adapters.builtin import BUILTIN, FOREIGN, adapter
 from vectors.operations import OPERATIONS
 from vectors.replay import decode
 
@@ -31,8 +31,8 @@ def answer(line: str, implementation: str) -> dict[str, object]:
 
 
 def main(argv: list[str]) -> int:
-    if len(argv) != 1:
-        print("usage: python -m vectors.adapters.serve ikeproof|openssl", file=sys.stderr)
+    if len(argv) != 1 or argv[0] not in (*BUILTIN, *FOREIGN):
+        print(f"usage: python -m vectors.adapters.serve {'|'.join((*BUILTIN, *FOREIGN))}", file=sys.stderr)
         return 2
     for line in sys.stdin:
         print(json.dumps(answer(line, argv[0])), flush=True)
