@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vectors.kinds import Kind, Operation
 
-_O, _N, _A = Kind.OCTETS, Kind.NUMBER, Kind.NAME
+_O = Kind.OCTETS
 
 EAP = (
     Operation(
@@ -20,12 +20,5 @@ EAP = (
         {"password": _O, "nt_response": _O},
         {"password_hash_hash": _O, "master_key": _O, "receive_key": _O, "send_key": _O, "msk": _O},
         algorithms=frozenset({"mschapv2-msk"}),
-    ),
-    Operation(
-        "eap-md5",
-        "The value of an MD5-Challenge response (RFC 3748, section 5.4; RFC 1994, section 4.1).",
-        {"identifier": _N, "secret": _O, "challenge": _O},
-        {"response": _O},
-        algorithms=frozenset({"eap-md5"}),
     ),
 )

@@ -6,6 +6,8 @@ This table is the adapter protocol's vocabulary (see vectors/README.md): an adap
 
 from __future__ import annotations
 
+from vectors.eap_operations import EAP
+from vectors.ikev1_operations import IKEV1
 from vectors.ikev2_operations import IKEV2
 from vectors.kinds import AEADS, CIPHERS, ESP_CIPHERS, GROUPS, MACS, PRFS, Kind, Operation
 from vectors.packet_operations import PACKET
@@ -101,20 +103,6 @@ OPERATIONS: dict[str, Operation] = {
             algorithms=PRFS,
         ),
         Operation(
-            "ikev1-psk-kdf",
-            "SKEYID and SKEYID_d, _a, _e with a pre-shared key (RFC 2409, section 5).",
-            {"prf": _A, "ni": _O, "nr": _O, "cky_i": _O, "cky_r": _O, "shared": _O, "psk": _O},
-            {"skeyid": _O, "skeyid_d": _O, "skeyid_a": _O, "skeyid_e": _O},
-            algorithms=PRFS,
-        ),
-        Operation(
-            "ikev1-sig-kdf",
-            "SKEYID and SKEYID_d, _a, _e with signatures (RFC 2409, section 5).",
-            {"prf": _A, "ni": _O, "nr": _O, "cky_i": _O, "cky_r": _O, "shared": _O},
-            {"skeyid": _O, "skeyid_d": _O, "skeyid_a": _O, "skeyid_e": _O},
-            algorithms=PRFS,
-        ),
-        Operation(
             "esp-open",
             "Check and decrypt a whole ESP packet, from the SPI to the ICV, or refuse it.",
             {**_ESP_SA, "packet": _O},
@@ -138,15 +126,10 @@ OPERATIONS: dict[str, Operation] = {
             optional=frozenset({"integ", "integ_key"}),
             algorithms=ESP_CIPHERS,
         ),
-        Operation(
-            "mschapv2",
-            "The peer's response and the authenticator's (RFC 2759); the password in UTF-16, little-endian.",
-            {"user_name": _O, "password": _O, "authenticator_challenge": _O, "peer_challenge": _O},
-            {"challenge": _O, "password_hash": _O, "nt_response": _O, "authenticator_response": _O},
-            algorithms=frozenset({"mschapv2"}),
-        ),
         *IKEV2,
         *PACKET,
+        *IKEV1,
+        *EAP,
     )
 }
 

@@ -18,7 +18,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from vectors.adapters import Input, Refused, Unsupported, mschapv2, openssl_esp, openssl_ikev2, openssl_modp
+from vectors.adapters import (
+    Input,
+    Refused,
+    Unsupported,
+    mschapv2,
+    openssl_esp,
+    openssl_ikev1,
+    openssl_ikev2,
+    openssl_modp,
+)
 from vectors.adapters.openssl_ah import OPERATIONS as AH_OPERATIONS
 
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
@@ -251,29 +260,6 @@ def ikev2_kdf(inputs: dict[str, Input]) -> dict[str, Input]:
     }
 
 
-def _ikev1(skeyid: bytes, inputs: dict[str, Input]) -> dict[str, Input]:
-    prf = _prf(str(inputs["prf"]))
-    tail = _octets(inputs, "shared") + _octets(inputs, "cky_i") + _octets(inputs, "cky_r")
-    skeyid_d = prf(skeyid, tail + b"\0")
-    skeyid_a = prf(skeyid, skeyid_d + tail + b"\1")
-    return {
-        "skeyid": skeyid,
-        "skeyid_d": skeyid_d,
-        "skeyid_a": skeyid_a,
-        "skeyid_e": prf(skeyid, skeyid_a + tail + b"\2"),
-    }
-
-
-def ikev1_psk_kdf(inputs: dict[str, Input]) -> dict[str, Input]:
-    prf = _prf(str(inputs["prf"]))
-    return _ikev1(prf(_octets(inputs, "psk"), _octets(inputs, "ni") + _octets(inputs, "nr")), inputs)
-
-
-def ikev1_sig_kdf(inputs: dict[str, Input]) -> dict[str, Input]:
-    prf = _prf(str(inputs["prf"]))
-    return _ikev1(prf(_octets(inputs, "ni") + _octets(inputs, "nr"), _octets(inputs, "shared")), inputs)
-
-
 _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "encrypt": encrypt,
     "aead-seal": aead_seal,
@@ -284,10 +270,9 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "kem-decapsulate": kem_decapsulate,
     "prf-plus": prf_plus,
     "ikev2-kdf": ikev2_kdf,
-    "ikev1-psk-kdf": ikev1_psk_kdf,
-    "ikev1-sig-kdf": ikev1_sig_kdf,
     "group": openssl_modp.group,
-    "mschapv2": mschapv2.respond,
+    **openssl_ikev1.OPERATIONS,
+    **mschapv2.OPERATIONS,
     **{
         name: openssl_esp.bound(function, _mac_function)
         for name, function in {**openssl_esp.OPERATIONS, **openssl_ikev2.OPERATIONS, **AH_OPERATIONS}.items()

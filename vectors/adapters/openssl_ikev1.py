@@ -156,7 +156,7 @@ def verify(q: _Inputs) -> Answer:
         raise Refused("the signature has not the curve's length")
     pair = utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
     if len(digest) != function.digest_size:
-        digest = hashlib.new(function.name, digest).digest()
+        raise Refused("the hash is not of the signature's hash function")
     key.verify(pair, digest, ec.ECDSA(utils.Prehashed(function)))
     return {"verified": True}
 

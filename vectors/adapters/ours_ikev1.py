@@ -126,9 +126,11 @@ def verify(inputs: dict[str, Input]) -> dict[str, Input]:
     if len(signature) != 2 * size:
         raise Refused(f"a signature of {len(signature)} octets")
     r, s = (int.from_bytes(part, "big") for part in (signature[:size], signature[size:]))
-    scheme = ec.ECDSA(Prehashed(function)) if len(digest) == function.digest_size else ec.ECDSA(function)
+    if len(digest) != function.digest_size:
+        raise Refused(f"a hash of {len(digest)} octets")
     try:
-        key.verify(encode_dss_signature(r, s), digest, scheme)
+        # HASH_I and HASH_R are what is signed: they are not hashed again
+        key.verify(encode_dss_signature(r, s), digest, ec.ECDSA(Prehashed(function)))
     except InvalidSignature as error:
         raise Refused("the signature does not fit") from error
     return {"verified": True}
