@@ -48,7 +48,8 @@ def test_a_failed_lane_is_shown_again_at_the_end(environment: dict[str, str]) ->
 
 
 def test_all_well(environment: dict[str, str]) -> None:
-    done = subprocess.run([ROOT / ".ci" / "lanes", "good"], env=environment, capture_output=True, text=True, check=False)
+    command = [ROOT / ".ci" / "lanes", "good"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "FAILED" not in done.stdout
     assert done.stdout.endswith("lanes: 1 passed, 0 failed\n")
