@@ -6,8 +6,8 @@ from conformance.tester import Deviation, Tester, covers
 
 
 @covers(
-    "rfc4303/1/both-services-supported",
     "rfc4303/5/unicast-syntax-and-processing",
+    "rfc4303/1/both-services-supported",
     needs=("data_plane",),
     mutants=["sha256-icv-of-96-bits"],
 )

@@ -1,5 +1,7 @@
 """RFC 7296 section 1.2: the initial exchanges; here IKE_SA_INIT and its wrong guesses of the group."""
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.ikev2.offers import (
@@ -18,7 +20,7 @@ from conformance.tester.proposals import ike_proposal, offered_groups
 from reference_impl.crypto.ke import METHODS
 from reference_impl.crypto.suite import IkeSuite
 from reference_impl.wire.message import Message
-from reference_impl.wire.registries import Group, NotifyType
+from reference_impl.wire.registries import Group, NotifyType, TransformType
 from reference_impl.wire.sa import SaPayload, Transform
 from reference_impl.wire.simple import KePayload, NoncePayload
 
@@ -65,11 +67,18 @@ def test_missing_payload(tester: Tester, which: str) -> None:
     mutants=["no-proposal-for-wrong-group", "init-group-little-endian"],
 )
 def test_wrong_group(tester: Tester, guess: str) -> None:
-    """A KE payload of another group than the proposal's is answered by INVALID_KE_PAYLOAD with the proposal's group."""
+    """A KE payload of another group than the proposal's is answered by INVALID_KE_PAYLOAD with the proposal's group.
+
+    unknown: a group that the device cannot know is offered first, beside one of its own, as a newer peer would do.
+    """
     suite = first_suite(tester)
-    foreign = next(group for group in METHODS if group not in (suite.group, Group.ML_KEM_768, Group.ML_KEM_1024))
-    wrong = bad.ke_group(UNKNOWN_GROUP if guess == "unknown" else foreign)
-    init = tester.ike_sa_init(proposals=suite, edit=wrong, retry_ke=False)
+    if guess == "unknown":
+        base = ike_proposal(suite)
+        offer = replace(base, transforms=(Transform(TransformType.KE, UNKNOWN_GROUP), *base.transforms))
+        init = tester.ike_sa_init(proposals=offer, ke=KePayload(UNKNOWN_GROUP, b"\2" * 64), retry_ke=False)
+    else:
+        foreign = next(group for group in METHODS if group not in (suite.group, Group.ML_KEM_768, Group.ML_KEM_1024))
+        init = tester.ike_sa_init(proposals=suite, edit=bad.ke_group(foreign), retry_ke=False)
     tester.expects(init.reply, invalid_ke(suite))
 
 

@@ -81,7 +81,10 @@ def test_any_port_on_4500(tester: Tester) -> None:
         tester.expects(sa.liveness(), NoError())
         assert sa.last is not None
         arrived = sa.last.datagram.port
-        tester.check(arrived is port, f"the answer at port {port.address[1]}", f"at {arrived.address[1]}")
+        seen = f"at {arrived.address[1]}"
+        tester.check(
+            arrived is port, f"the answer at port {port.address[1]}", seen, "rfc7296/2.23/responds-to-same-port"
+        )
 
 
 @covers(
