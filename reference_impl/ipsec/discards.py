@@ -21,6 +21,7 @@ class Discard(StrEnum):
     NEXT_HEADER = "esp-next-header"
     INNER_MALFORMED = "inner-malformed"
     SELECTORS = "inner-selectors"
+    POLICY = "inner-policy"
     ECN = "inner-ecn-not-ect-marked-ce"
     # AH, both directions (RFC 4302)
     AH_MISSING = "ah-missing"
@@ -32,6 +33,7 @@ class Discard(StrEnum):
     # inbound IPComp (RFC 3173)
     IPCOMP_MALFORMED = "ipcomp-malformed"
     IPCOMP_TOO_LARGE = "ipcomp-too-large"
+    IPCOMP_NO_ASSOCIATION = "ipcomp-no-association"
     # outbound
     NO_POLICY = "outbound-no-policy"
     POLICY_DISCARD = "outbound-policy-discard"
