@@ -42,4 +42,11 @@ PACKET = (
         optional=_AH_OPTIONAL,
         algorithms=AH_INTEGS,
     ),
+    Operation(
+        "ipcomp-open",
+        "Read the IPComp header and decompress what follows it, at most 65535 octets, or refuse it.",
+        {"algorithm": _A, "packet": _O},
+        {"next_header": _N, "cpi": _N, "payload": _O},
+        algorithms=frozenset({"DEFLATE", "LZS"}),
+    ),
 )  # fmt: skip

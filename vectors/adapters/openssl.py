@@ -29,6 +29,7 @@ from vectors.adapters import (
     openssl_modp,
 )
 from vectors.adapters.openssl_ah import OPERATIONS as AH_OPERATIONS
+from vectors.adapters.openssl_ipcomp import OPERATIONS as IPCOMP_OPERATIONS
 
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
 _TRUNCATED = {
@@ -271,6 +272,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "prf-plus": prf_plus,
     "ikev2-kdf": ikev2_kdf,
     "group": openssl_modp.group,
+    **IPCOMP_OPERATIONS,
     **openssl_ikev1.OPERATIONS,
     **mschapv2.OPERATIONS,
     **{

@@ -17,6 +17,7 @@ from vectors.adapters import Input, Refused, Unsupported, ours_eap, ours_esp, ou
 from vectors.adapters.ours_ah import OPERATIONS as AH_OPERATIONS
 from vectors.adapters.ours_esp import find_cipher as _cipher
 from vectors.adapters.ours_esp import octets as _octets
+from vectors.adapters.ours_ipcomp import OPERATIONS as IPCOMP_OPERATIONS
 
 _PRF_NAMES = {algorithm.name.replace("-PRF-128", ""): algorithm for algorithm in PRFS.values()}
 _MACS: dict[str, Callable[[bytes, bytes], bytes]] = {
@@ -150,6 +151,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "ikev2-kdf": ikev2_kdf,
     **ours_esp.OPERATIONS,
     **AH_OPERATIONS,
+    **IPCOMP_OPERATIONS,
     **ours_ikev2.OPERATIONS,
     **ours_ikev1.OPERATIONS,
     **ours_eap.OPERATIONS,
