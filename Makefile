@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml
 packages:
 	@.ci/packages
 
-conformance: $(STAMP) $(if $(filter $(DUT),$(PEERS)),packages)
+conformance: $(STAMP) $(if $(filter $(firstword $(subst +, ,$(DUT))),$(PEERS)),packages)
 	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(if $(filter reference,$(DUT)),--strict) $(ARGS)
 
 test: packages $(STAMP)

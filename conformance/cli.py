@@ -49,10 +49,11 @@ def list_cases(arguments: tuple[str, ...]) -> None:
 def peers(context: click.Context) -> None:
     """List the implementations that the lab can start."""
     if context.invoked_subcommand is None:
-        from peers import NAMES
+        from peers import NAMES, VARIANTS
 
         for name in NAMES:
             click.echo(name)
+        click.echo(f"with variants, such as {NAMES[-1]}+{next(iter(VARIANTS))}: {', '.join(VARIANTS)}")
 
 
 @peers.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,26 @@ class Options:
     ike_port: int = 500
     natt_port: int = 4500
     mutant: str = ""
+
+
+VARIANTS = {"cookies": Options(cookies=True), "pool": Options(pool=True)}
+"""What may follow a peer's name: ``strongswan-6.0+cookies``."""
+
+
+def variant(name: str) -> tuple[str, Options]:
+    """The peer and the options that a name with variants (``PEER+VARIANT+…``) means. Raises LabError."""
+    peer, *words = name.split("+")
+    if peer not in NAMES:
+        raise LabError(f"no peer is called {peer!r}", f"Peers: {', '.join(NAMES)}")
+    options = Options()
+    for word in words:
+        if word not in VARIANTS:
+            raise LabError(f"no variant of a peer is called {word!r}", f"Variants: {', '.join(VARIANTS)}")
+        if peer == "reference":
+            raise LabError("the reference has no variants", "It demands cookies and assigns addresses as it is")
+        plain, chosen = asdict(Options()), asdict(VARIANTS[word])
+        options = replace(options, **{key: value for key, value in chosen.items() if value != plain[key]})
+    return peer, options
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--dut",
         metavar="NAME|FILE",
-        help="the device: reference (default), strongswan-5.9, strongswan-6.0, libreswan-5.2, or a profile in TOML",
+        help="the device: reference (default), strongswan-5.9, strongswan-6.0, libreswan-5.2 (and variants, "
+        "e.g. strongswan-6.0+cookies; `ikeproof peers` lists them), or a profile in TOML",
     )
     group.addoption(
         "--requirement",
@@ -40,6 +41,13 @@ def add(parser: pytest.Parser) -> None:
         choices=("initiator", "responder"),
         help="only tests with the device in this role (repeatable)",
     )
+    group.addoption(
+        "--needs",
+        action="append",
+        default=[],
+        metavar="CLAIM",
+        help="only tests that need this claim of the device's profile, e.g. cookies (repeatable)",
+    )
     group.addoption("--list", action="store_true", dest="list_cases", help="list the selected tests, run none")
     group.addoption(
         "--baseline", type=Path, metavar="FILE", help="an accepted results.json: exit 0 when nothing changed against it"
@@ -58,7 +66,8 @@ def add(parser: pytest.Parser) -> None:
 def selects(config: pytest.Config) -> bool:
     """Whether the options or arguments leave tests out, so that nothing can be said about those."""
     option = config.option
-    narrowed = option.mutant or option.requirement or option.level or option.role or option.keyword or option.markexpr
+    chosen = (option.requirement, option.level, option.role, option.needs)
+    narrowed = option.mutant or option.keyword or option.markexpr or any(chosen)
     return bool(narrowed) or any("::" in arg or arg.endswith(".py") for arg in config.args)
 
 

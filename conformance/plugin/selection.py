@@ -10,6 +10,7 @@ import pytest
 
 from conformance.plugin.case import ROOT, is_suite_file, make_case
 from conformance.plugin.run import CASE, RUN
+from conformance.profile import known_claims
 
 OWN_TESTS = ("tester", "plugin", "requirements", "mutants", "interop")
 
@@ -78,10 +79,15 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]
     for prefix in option.requirement:
         if not any(item.stash[CASE].selected([prefix], [], []) for item in items if CASE in item.stash):
             raise pytest.UsageError(f"no test case matches --requirement {prefix}; `ikeproof list` shows all of them")
+    for claim in option.needs:
+        if claim not in known_claims():
+            raise pytest.UsageError(f"no claim is called {claim}; known are {', '.join(known_claims())}")
+    wanted = set(option.needs)
     return [
         item
         for item in items
         if CASE in item.stash
+        and (not wanted or wanted & {claim for need in item.stash[CASE].needs for claim in need.split("|")})
         and item.stash[CASE].selected(option.requirement, option.level, option.role)
         and (option.mutant is None or option.all_tests or option.mutant in item.stash[CASE].mutants)
     ]

@@ -119,7 +119,9 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
         # as responder pluto takes the newest of the connections that fit equally well: those to initiate come first
         for connection in made:
             if connection.name.startswith(dut.CONNECTION):
-                driver.load(_outgoing(connection))
+                # as responder pluto takes it for its identity: then it is the one that assigns addresses
+                pooled = connection.name == dut.CONNECTION and options.pool
+                driver.load(replace(_outgoing(connection), pool=pool if pooled else ""))
         for connection in made:
             if not connection.name.startswith(dut.CONNECTION):
                 own = connection.name == "psk" and not options.pool

@@ -139,7 +139,8 @@ def connection(value: Connection) -> str:
         lines += [f"dpddelay={value.dpd}s", f"dpdtimeout={value.dpd * 5}s"]
     if value.mode == "tunnel":
         for side, end in (("left", value.local), ("right", value.remote)):
-            if end.networks:
+            # an address pool is the network of the other end
+            if end.networks and not (value.pool and side == "right"):
                 lines.append(f"{side}subnet{'s' if len(end.networks) > 1 else ''}={_subnets(end.networks)}")
     if value.pool:
         lines += ["leftmodecfgserver=yes", "rightmodecfgclient=yes", f"rightaddresspool={value.pool}"]

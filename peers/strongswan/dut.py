@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -11,6 +12,7 @@ from peers.credentials import DutCredentials
 from peers.driver import DutHandle
 from peers.dut import DutSpec, Options
 from peers.lab import Lab
+from peers.scenario import Connection
 from peers.strongswan.driver import StrongswanDriver
 
 SPEC = DutSpec(
@@ -73,9 +75,10 @@ SPEC = DutSpec(
 PROTECTED = (f"{dut.PROTECTED_HOST}/24", "10.1.0.4/24", "10.1.0.130/24")
 _SETTINGS = """charon {{
     dos_protection = {dos}
-    cookie_threshold = {threshold}
-    cookie_threshold_ip = {threshold}
-    block_threshold = 0
+    cookie_threshold = 1
+    # Every test comes from one address, which a limit of its own would shut out; the second has to be above the first.
+    cookie_threshold_ip = 100000
+    block_threshold = 100001
     half_open_timeout = 30
     retransmit_timeout = 1.0
     retransmit_base = 1.8
@@ -86,7 +89,7 @@ _SETTINGS = """charon {{
 
 def settings(options: Options) -> str:
     """The part of strongswan.conf that depends on the run."""
-    return _SETTINGS.format(dos="yes" if options.cookies else "no", threshold=1 if options.cookies else 0)
+    return _SETTINGS.format(dos="yes" if options.cookies else "no")
 
 
 def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
@@ -102,10 +105,9 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     address = lab.address(container, network)
     driver = StrongswanDriver(name, folder, str(container.id), lab.client)
     try:
-        for connection in dut.connections(
-            SPEC, credentials, address, network.gateway, pool=dut.POOL if options.pool else ""
-        ):
-            driver.load(connection)
+        made = dut.connections(SPEC, credentials, address, network.gateway, pool=dut.POOL if options.pool else "")
+        for connection in made:
+            driver.load(_with_pool(connection, made[0]) if options.pool else connection)
         profile = dut.profile(
             name, driver.version, address, network.gateway, SPEC, credentials.write(workdir / "credentials")
         )
@@ -123,6 +125,13 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
         container=str(container.id),
         interface=network.interface,
     )
+
+
+def _with_pool(connection: Connection, base: Connection) -> Connection:
+    """The one to initiate also assigns addresses: as responder charon takes it, as it names the tester's address."""
+    if connection.name != dut.CONNECTION:
+        return connection
+    return replace(connection, pool=base.pool, remote=replace(connection.remote, networks=base.remote.networks))
 
 
 def attach(handle: DutHandle) -> StrongswanDriver:

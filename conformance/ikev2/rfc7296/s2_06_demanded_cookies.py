@@ -80,13 +80,11 @@ def test_right_after_wrong_cookie(tester: Tester) -> None:
 
 @covers("rfc7296/2.6/cookie-commits-no-state", needs=("cookies",), mutants=["cookie-state-is-kept"])
 def test_cookie_without_state(tester: Tester) -> None:
-    """A cookie is demanded for each of two requests with the same SPI, and both cookies work, the later one first."""
+    """A cookie is demanded for each of two requests with the same SPI, and the first one's still works after that."""
     first, cookie = demanded_cookie(tester)
     second = tester.ike_sa_init(spi_i=first.spi_i, cookies=False)
-    other = cookie_of(second.reply)
-    if other is None:
+    if cookie_of(second.reply) is None:
         raise Inconclusive(f"no cookie is demanded any more: {observed(second.reply)}")
-    tester.expects(retry(tester, second, other), Accepted())
     tester.expects(retry(tester, first, cookie), Accepted())
 
 

@@ -33,11 +33,13 @@ def ask(tester: Tester, *attributes: ConfigAttribute, **options: object) -> Auth
     return tester.attempt(tsi=EVERYTHING, edit_auth=before_sa, need_child=False, **options)
 
 
-def reply_of(tester: Tester, attempt: AuthExchange) -> ConfigPayload:
-    """CFG_REPLY of an answer; fails without it."""
+def reply_of(
+    tester: Tester, attempt: AuthExchange, requirement: str = "rfc7296/4/leases-requested-address"
+) -> ConfigPayload:
+    """CFG_REPLY of an answer; without it `requirement` is broken."""
     found = attempt.reply.get(ConfigPayload) if attempt.reply is not None else None
     if found is None or found.cfg_type != CfgType.REPLY:
-        tester.fail("CFG_REPLY", observed(attempt.reply), "rfc7296/4/leases-requested-address")
+        tester.fail("CFG_REPLY", observed(attempt.reply), requirement)
     return found
 
 

@@ -15,6 +15,7 @@ from reference_impl.wire.registries import CfgAttribute
 from reference_impl.wire.simple import AuthPayload
 
 UNKNOWN = CfgAttribute(0x3F17)
+IGNORED = "rfc7296/3.15.1/reserved-bit-ignored"
 
 
 @covers(
@@ -32,18 +33,19 @@ def test_unknown_attribute(tester: Tester, place: str, value: bytes) -> None:
 @covers("rfc7296/3.15.1/reserved-bit-ignored", mutants=["cfg-reserved-bit-in-type"], needs=("config_payload",))
 def test_reserved_bit_ignored(tester: Tester) -> None:
     """The reserved bit of an attribute is ignored."""
-    address_of(tester, ask(tester, ConfigAttribute(IP4, reserved=True)))
+    reply_of(tester, ask(tester, ConfigAttribute(IP4, reserved=True)), IGNORED)
 
 
 @covers(
     "rfc7296/3.15.1/reserved-bit-sent-zero",
     "rfc7296/3.15/reserved-sent-zero",
+    "rfc7296/3.15.1/reserved-bit-ignored",
     mutants=["cfg-reserved-bit-echoed"],
     needs=("config_payload",),
 )
 def test_reserved_sent_zero(tester: Tester) -> None:
     """Reserved octets of the payload and reserved bits of attributes are sent as zero."""
-    found = reply_of(tester, ask(tester, ConfigAttribute(IP4, reserved=True)))
+    found = reply_of(tester, ask(tester, ConfigAttribute(IP4, reserved=True)), IGNORED)
     tester.check(not any(item.reserved for item in found.attributes), "reserved bits zero", "one is set")
     tester.check(
         found.reserved2 == 0, "reserved octets zero", f"{found.reserved2:#x}", "rfc7296/3.15/reserved-sent-zero"
@@ -92,10 +94,9 @@ def test_other_family_beside(tester: Tester) -> None:
 
 @covers("rfc7296/3.15.1/addresses-up-to-requested", mutants=["assigns-two-addresses"], needs=("config_payload",))
 def test_several_addresses(tester: Tester) -> None:
-    """Asked for two addresses, the device assigns one or two, and never the same twice."""
+    """Asked for two addresses, the device assigns one or two."""
     values = reply_of(tester, ask(tester, ConfigAttribute(IP4), ConfigAttribute(IP4))).of(IP4)
     tester.check(1 <= len(values) <= 2, "one or two addresses", f"{len(values)}")
-    tester.check(len(set(values)) == len(values), "different addresses", "the same address twice")
 
 
 @covers("rfc7296/1/every-request-answered", mutants=["silent-on-malformed-auth"], needs=("config_payload",))
