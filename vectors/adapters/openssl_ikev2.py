@@ -93,7 +93,7 @@ def _cut(stream: Iterator[int], sizes: list[int]) -> list[bytes]:
     return [bytes(next(stream) for _ in range(size)) for size in sizes]
 
 
-def _key_sizes(inputs: dict[str, Input]) -> tuple[int, int]:
+def key_sizes(inputs: dict[str, Input]) -> tuple[int, int]:
     """Octets of keying material of cipher (salt included) and integrity algorithm."""
     name = str(inputs["cipher"])
     family = name.rpartition("-")[0] if name[-1].isdigit() else name
@@ -172,7 +172,7 @@ def nat_hash(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
 
 
 def _ike_keys(inputs: dict[str, Input], mac: Mac, seed: bytes) -> dict[str, Input]:
-    prf, (encr, integ) = _prf(inputs, mac), _key_sizes(inputs)
+    prf, (encr, integ) = _prf(inputs, mac), key_sizes(inputs)
     size = len(prf(bytes(16), b""))
     parts = b"".join(_octets(inputs, name) for name in ("ni", "nr", "spi_i", "spi_r"))
     keys = _cut(_prf_plus(prf, seed, parts), [size, integ, integ, encr, encr, size, size])
@@ -193,7 +193,7 @@ def rekey_keys(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
 
 
 def child_keys(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
-    encr, integ = _key_sizes(inputs)
+    encr, integ = key_sizes(inputs)
     seed = _octets(inputs, "shared") + _octets(inputs, "ni") + _octets(inputs, "nr")
     cut = _cut(_prf_plus(_prf(inputs, mac), _octets(inputs, "sk_d"), seed), [encr, integ, encr, integ])
     return dict(zip(("encr_i", "integ_i", "encr_r", "integ_r"), cut, strict=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vectors.adapters import Input, Refused, Unsupported
+from vectors.adapters.builtin import adapter
 from vectors.adapters.foreign import cavp, strongswan
 from vectors.model import DATA, load
 from vectors.replay import decode
@@ -47,6 +48,20 @@ def test_a_case_becomes_the_question_that_was_answered(name: str) -> None:
 def test_cavps_answer_has_the_published_outputs(name: str) -> None:
     question, expected, lines = _recorded(name)
     assert cavp.answer(question, lines) == expected
+
+
+def test_the_keys_of_an_ike_sa_are_cut_from_dkm() -> None:
+    case = load(DATA / "nist-cavs-ikev2.json").cases[0]
+    inputs: dict[str, Input] = {
+        **{name: bytes.fromhex(str(case.inputs[name])) for name in ("ni", "nr", "spi_i", "spi_r", "shared")},
+        **{"prf": "HMAC-SHA1", "cipher": "AES-CBC", "key_bits": 128, "integ": "HMAC-SHA1-96"},
+    }
+    question = cavp.question("ikev2-keys", inputs)
+    assert question.text == (RECORDED / "ikev2-keys.in").read_text(encoding="utf-8")
+    lines = (RECORDED / "ikev2-keys.out").read_text(encoding="utf-8").splitlines()
+    assert cavp.answer(question, lines) == adapter("openssl").answer("ikev2-keys", inputs)
+    with pytest.raises(ValueError, match=r"^cavp gave no DKM$"):
+        cavp.answer(question, [line for line in lines if not line.startswith("DKM =")])
 
 
 def test_cavps_fail_is_a_refusal() -> None:

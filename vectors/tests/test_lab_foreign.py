@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from vectors.adapters import Adapter, Input, Refused, Unsupported
-from vectors.adapters.builtin import FOREIGN, start
+from vectors.adapters.builtin import FOREIGN, adapter, start
 from vectors.adapters.process import ProtocolError
 from vectors.comparison import Comparison
 from vectors.model import Case, Value, VectorSet, files, load
@@ -56,6 +56,33 @@ def test_no_set_fails_and_an_altered_one_does(foreign: Adapter) -> None:
 
 def _passes(vectors: VectorSet, case: Case, adapter: Adapter) -> bool:
     return case.result == "valid" and replay_case(vectors, case, adapter).outcome is Outcome.PASS
+
+
+NONCES: dict[str, Input] = {"ni": b"initiator's nonce", "nr": b"the nonce of the responder", "shared": b"g^ir" * 64}
+SPIS: dict[str, Input] = {"spi_i": b"initiato", "spi_r": b"responde"}
+SUITES: tuple[dict[str, Input], ...] = (
+    {"prf": "HMAC-SHA2-256", "cipher": "AES-CBC", "key_bits": 128, "integ": "HMAC-SHA2-256-128"},
+    {"prf": "HMAC-SHA2-512", "cipher": "AES-GCM-16", "key_bits": 256},
+    {"prf": "HMAC-SHA1", "cipher": "3DES-CBC", "integ": "HMAC-SHA1-96"},
+    {"prf": "AES-XCBC", "cipher": "AES-CTR", "key_bits": 192, "integ": "AES-XCBC-96"},
+    {"prf": "AES-CMAC", "cipher": "CHACHA20-POLY1305"},
+)
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: str(suite["prf"]))
+def test_the_keys_of_an_sa(foreign: Adapter, suite: dict[str, Input]) -> None:
+    old: dict[str, Input] = {"old_prf": "HMAC-SHA2-384", "sk_d": b"sk_d" * 12}
+    questions: dict[str, dict[str, Input]] = {
+        "ikev2-keys": {**suite, **NONCES, **SPIS},
+        "ikev2-rekey-keys": {**suite, **NONCES, **SPIS, **old},
+        "ikev2-child-keys": {**suite, **NONCES, "sk_d": b"sk_d" * 4},
+    }
+    for operation, inputs in questions.items():
+        if foreign.name == "libreswan" and (operation != "ikev2-keys" or str(suite["prf"]).startswith("AES")):
+            with pytest.raises(Unsupported):
+                foreign.answer(operation, inputs)
+        else:
+            assert foreign.answer(operation, inputs) == adapter("openssl").answer(operation, inputs)
 
 
 def test_an_operation_that_it_does_not_have(foreign: Adapter) -> None:

@@ -8,9 +8,10 @@ the results.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vectors.adapters import Input, Refused, Unsupported
+from vectors.adapters.foreign import keys
 
 _HASHES = {"HMAC-SHA1": "SHA-1", "HMAC-SHA2-256": "SHA-256", "HMAC-SHA2-384": "SHA-384", "HMAC-SHA2-512": "SHA-512"}
 # algorithm: octets of the hash, octets of the code
@@ -30,11 +31,12 @@ _SKEYIDS = {"SKEYID": "skeyid", "SKEYID_d": "skeyid_d", "SKEYID_a": "skeyid_a", 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What goes to `cavp -TEST -`; `results` are its names of the outputs and ours."""
+    """What goes to `cavp -TEST -`; `results` are its names of the outputs and ours, `keys` what DKM is cut into."""
 
     test: str
     text: str
     results: dict[str, str]
+    keys: dict[str, int] = field(default_factory=dict)
 
 
 def question(operation: str, inputs: dict[str, Input]) -> Question:
@@ -45,6 +47,8 @@ def question(operation: str, inputs: dict[str, Input]) -> Question:
         return _gcm(inputs)
     if operation == "ikev2-kdf":
         return _ikev2(inputs)
+    if operation == "ikev2-keys":
+        return _ikev2_keys(inputs)
     if operation in ("ikev1-psk-kdf", "ikev1-sig-kdf"):
         return _ikev1(inputs, psk=operation == "ikev1-psk-kdf")
     raise Unsupported(operation)
@@ -55,10 +59,11 @@ def answer(question: Question, lines: Iterable[str]) -> dict[str, Input]:
     values = dict(_pairs(lines))
     if "FAIL" in values:
         raise Refused("cavp says FAIL")
-    missing = [name for name in question.results if name not in values]
+    missing = [name for name in (*question.results, *(("DKM",) if question.keys else ())) if name not in values]
     if missing:
         raise ValueError(f"cavp gave no {missing[0]}")
-    return {ours: bytes.fromhex(values[name]) for name, ours in question.results.items()}
+    outputs: dict[str, Input] = {ours: bytes.fromhex(values[name]) for name, ours in question.results.items()}
+    return outputs | keys.cut(bytes.fromhex(values["DKM"]), question.keys) if question.keys else outputs
 
 
 def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -156,6 +161,14 @@ def _ikev2(inputs: dict[str, Input]) -> Question:
         "SKEYSEED(Rekey)": "skeyseed_rekey",
     }
     return Question("v2", _text(parameters, values), results)
+
+
+def _ikev2_keys(inputs: dict[str, Input]) -> Question:
+    """Of the same test SKEYSEED and DKM; what a rekeying would give is not looked at."""
+    _hash(inputs)
+    sizes = keys.ike_sizes(inputs, _MACS[str(inputs["prf"])][0])
+    asked = _ikev2({**inputs, "shared_new": inputs["shared"], "dkm_size": sum(sizes.values()), "child_size": 8})
+    return Question(asked.test, asked.text, {"SKEYSEED": "skeyseed"}, sizes)
 
 
 def _ikev1(inputs: dict[str, Input], psk: bool) -> Question:

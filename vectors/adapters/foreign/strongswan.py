@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from peers import PeerError
 from vectors.adapters import Input, Refused, Unsupported
-from vectors.adapters.foreign import containers
+from vectors.adapters.foreign import containers, keys
 from vectors.adapters.process import ProtocolError
 
 IMAGE = "strongswan-vectors"
@@ -104,6 +104,14 @@ def _octets(inputs: dict[str, Input], name: str) -> bytes:
     return value
 
 
+def _nonces(inputs: dict[str, Input]) -> bytes:
+    return _octets(inputs, "ni") + _octets(inputs, "nr")
+
+
+def _spis(inputs: dict[str, Input]) -> bytes:
+    return _octets(inputs, "spi_i") + _octets(inputs, "spi_r")
+
+
 class StrongswanAdapter:
     """Asks one running program, with one set of plugins."""
 
@@ -121,6 +129,9 @@ class StrongswanAdapter:
             "shared": self._shared,
             "prf-plus": self._prf_plus,
             "ikev2-kdf": self._ikev2_kdf,
+            "ikev2-keys": self._ikev2_keys,
+            "ikev2-rekey-keys": self._ikev2_rekey_keys,
+            "ikev2-child-keys": self._ikev2_child_keys,
             "esp-open": self._esp_open,
         }
 
@@ -175,30 +186,50 @@ class StrongswanAdapter:
         return {"shared": self._ask("shared", number(_GROUPS, inputs, "group"), *values)[0]}
 
     def _prf_plus(self, inputs: dict[str, Input]) -> dict[str, Input]:
-        values = (inputs[name] for name in ("key", "seed", "size"))
-        return {"keystream": self._ask("prf-plus", number(_PRFS, inputs, "prf"), *values)[0]}
+        key, seed, size = (inputs[name] for name in ("key", "seed", "size"))
+        return {"keystream": self._ask("prf-plus", number(_PRFS, inputs, "prf"), key, seed, size)[0]}
+
+    # In what follows prf and prf+ are strongSwan's; what goes into them is put together here.
+
+    def _plus(self, inputs: dict[str, Input], key: bytes, seed: bytes, size: Input) -> bytes:
+        return self._ask("prf-plus", number(_PRFS, inputs, "prf"), key, seed, size)[0]
+
+    def _skeyseed(self, inputs: dict[str, Input]) -> bytes:
+        ni, nr = _octets(inputs, "ni"), _octets(inputs, "nr")
+        if str(inputs["prf"]).startswith("AES"):  # a fixed key size of 128 bits: half from each nonce
+            ni, nr = ni[:8], nr[:8]
+        return self._prf(number(_PRFS, inputs, "prf"), ni + nr, _octets(inputs, "shared"))
 
     def _ikev2_kdf(self, inputs: dict[str, Input]) -> dict[str, Input]:
-        """strongSwan's prf and prf+; what goes in is put together here (RFC 7296, sections 2.14, 2.17 and 2.18)."""
-        prf, name = number(_PRFS, inputs, "prf"), str(inputs["prf"])
-        if not name.startswith("HMAC"):
-            raise Unsupported(name)
-        nonces, new = _octets(inputs, "ni") + _octets(inputs, "nr"), _octets(inputs, "shared_new")
-        spis = _octets(inputs, "spi_i") + _octets(inputs, "spi_r")
-
-        def plus(key: bytes, seed: bytes, size: Input) -> bytes:
-            return self._ask("prf-plus", prf, key, seed, size)[0]
-
-        skeyseed = self._prf(prf, nonces, _octets(inputs, "shared"))
-        dkm = plus(skeyseed, nonces + spis, inputs["dkm_size"])
+        """RFC 7296, sections 2.14, 2.17 and 2.18."""
+        nonces, new = _nonces(inputs), _octets(inputs, "shared_new")
+        skeyseed = self._skeyseed(inputs)
+        dkm = self._plus(inputs, skeyseed, nonces + _spis(inputs), inputs["dkm_size"])
         sk_d = dkm[: len(skeyseed)]
         return {
             "skeyseed": skeyseed,
             "dkm": dkm,
-            "child": plus(sk_d, nonces, inputs["child_size"]),
-            "child_dh": plus(sk_d, new + nonces, inputs["child_size"]),
-            "skeyseed_rekey": self._prf(prf, sk_d, new + nonces),
+            "child": self._plus(inputs, sk_d, nonces, inputs["child_size"]),
+            "child_dh": self._plus(inputs, sk_d, new + nonces, inputs["child_size"]),
+            "skeyseed_rekey": self._prf(number(_PRFS, inputs, "prf"), sk_d, new + nonces),
         }
+
+    def _ike_keys(self, inputs: dict[str, Input], skeyseed: bytes) -> dict[str, Input]:
+        sizes = keys.ike_sizes(inputs, len(self._prf(number(_PRFS, inputs, "prf"), bytes(16), b"")))
+        material = self._plus(inputs, skeyseed, _nonces(inputs) + _spis(inputs), sum(sizes.values()))
+        return {"skeyseed": skeyseed, **keys.cut(material, sizes)}
+
+    def _ikev2_keys(self, inputs: dict[str, Input]) -> dict[str, Input]:
+        return self._ike_keys(inputs, self._skeyseed(inputs))
+
+    def _ikev2_rekey_keys(self, inputs: dict[str, Input]) -> dict[str, Input]:
+        data = _octets(inputs, "shared") + _nonces(inputs)
+        return self._ike_keys(inputs, self._prf(number(_PRFS, inputs, "old_prf"), _octets(inputs, "sk_d"), data))
+
+    def _ikev2_child_keys(self, inputs: dict[str, Input]) -> dict[str, Input]:
+        sizes = keys.child_sizes(inputs)
+        seed = _octets(inputs, "shared") + _nonces(inputs)
+        return keys.cut(self._plus(inputs, _octets(inputs, "sk_d"), seed, sum(sizes.values())), sizes)
 
     def _esp_open(self, inputs: dict[str, Input]) -> dict[str, Input]:
         if inputs.get("esn"):
