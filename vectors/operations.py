@@ -6,6 +6,7 @@ This table is the adapter protocol's vocabulary (see vectors/README.md): an adap
 
 from __future__ import annotations
 
+from vectors.certificate_operations import CERTIFICATES
 from vectors.eap_operations import EAP
 from vectors.ikev1_operations import IKEV1
 from vectors.ikev2_operations import IKEV2
@@ -130,6 +131,7 @@ OPERATIONS: dict[str, Operation] = {
         *PACKET,
         *IKEV1,
         *EAP,
+        *CERTIFICATES,
     )
 }
 

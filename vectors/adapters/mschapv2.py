@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from vectors.adapters import Input
+from vectors.adapters import Input, openssl_eap_tls
 
 _MAGIC_1 = b"Magic server to client signing constant"
 _MAGIC_2 = b"Pad to make it do more than one iteration"
@@ -107,4 +107,5 @@ OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "mschapv2": respond,
     "mschapv2-msk": master_session_key,
     "eap-md5": md5_challenge,
+    "eap-tls-msk": openssl_eap_tls.master_session_key,
 }

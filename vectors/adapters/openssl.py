@@ -23,6 +23,7 @@ from vectors.adapters import (
     Refused,
     Unsupported,
     mschapv2,
+    openssl_certificate,
     openssl_esp,
     openssl_ikev1,
     openssl_ikev2,
@@ -275,6 +276,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     **IPCOMP_OPERATIONS,
     **openssl_ikev1.OPERATIONS,
     **mschapv2.OPERATIONS,
+    **openssl_certificate.OPERATIONS,
     **{
         name: openssl_esp.bound(function, _mac_function)
         for name, function in {**openssl_esp.OPERATIONS, **openssl_ikev2.OPERATIONS, **AH_OPERATIONS}.items()

@@ -13,7 +13,7 @@ from reference_impl.crypto.modp import GENERATOR, prime
 from reference_impl.crypto.prf import PRFS, PrfAlgorithm
 from reference_impl.crypto.protection import Protection
 from reference_impl.wire.registries import Group
-from vectors.adapters import Input, Refused, Unsupported, ours_eap, ours_esp, ours_ikev1, ours_ikev2
+from vectors.adapters import Input, Refused, Unsupported, ours_certificate, ours_eap, ours_esp, ours_ikev1, ours_ikev2
 from vectors.adapters.ours_ah import OPERATIONS as AH_OPERATIONS
 from vectors.adapters.ours_esp import find_cipher as _cipher
 from vectors.adapters.ours_esp import octets as _octets
@@ -155,6 +155,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     **ours_ikev2.OPERATIONS,
     **ours_ikev1.OPERATIONS,
     **ours_eap.OPERATIONS,
+    **ours_certificate.OPERATIONS,
 }
 
 

@@ -20,6 +20,11 @@ _SETTINGS = """charon {{
     i_dont_care_about_security_and_use_aggressive_mode_psk = yes
     retransmit_tries = 2
     cisco_unity = no
+    # a key exchange that the server's private key opens
+    tls {{
+        version_max = 1.2
+        suites = TLS_RSA_WITH_AES_128_CBC_SHA256
+    }}
     plugins {{
         kernel-libipsec {{ load = {libipsec} }}
         eap-gtc {{ backend = generic }}
@@ -110,8 +115,11 @@ class Evidence:
 
     def shared(self) -> list[bytes]:
         """Every Diffie-Hellman secret that both ends logged, in order."""
-        wanted = ("shared Diffie Hellman secret", "shared key exchange secret", "shared DH secret")
-        own, other = ([dump.octets for dump in log if dump.name in wanted] for log in self.logs)
+        return self.common("shared Diffie Hellman secret", "key exchange secret")
+
+    def common(self, *names: str) -> list[bytes]:
+        """What both ends dumped under one of these names, in the order of the first."""
+        own, other = ([dump.octets for dump in log if dump.name in names] for log in self.logs)
         return [octets for octets in own if octets in other]
 
     def shared_quick(self, tail: bytes) -> list[bytes]:
