@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from reference_impl.ikev2.commands import CommandError as EngineCommandError
-from reference_impl.ikev2.endpoint import Endpoint
 from reference_impl.ikev2.states import ChildState, IkeState
 from reference_impl.ikev2.views import ChildView, IkeView
 from reference_impl.ipsec.selectors import describe
@@ -59,19 +57,14 @@ class ControlCommands:
 
     async def _initiate(self, arguments: Arguments) -> dict[str, Any]:
         name = arguments.text("connection")
-        config = self._gateway.engine.find_connection(name)
-        address = arguments.text("remote_address", config.remote_address or "")
-        port = arguments.integer("remote_port", config.remote_port, 1, 65535)
+        address = arguments.optional("remote_address", str)
+        port = (
+            arguments.integer("remote_port", 0, 1, 65535)
+            if arguments.optional("remote_port", int) is not None
+            else None
+        )
         arguments.finish()
-        try:
-            version = ipaddress.ip_address(address).version
-        except ValueError:
-            raise CommandError(f"connection {name!r} has no single remote_address to initiate to") from None
-        local = config.local_address or self._gateway.local_address(version)
-        if local is None:
-            raise CommandError(f"the gateway has no IPv{version} address")
-        ends = Endpoint(local, self._gateway.ike_port), Endpoint(address, port)
-        return {"ike_id": self._gateway.engine.initiate(self._gateway.now(), name, *ends)}
+        return {"ike_id": self._gateway.initiate(name, address, port)}
 
     async def _create_child(self, arguments: Arguments) -> None:
         sa = self._ike(arguments)

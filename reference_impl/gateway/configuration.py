@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from reference_impl.ikev2.config import EngineConfig, RetransmitPolicy
@@ -12,6 +13,7 @@ from reference_impl.ipsec.tunnel import DontFragment
 
 from .connections import read_connection
 from .errors import ConfigError
+from .policies import read_policy
 from .settings import ControlAddress, DataPlaneKind, DataPlaneSettings, RawEsp, Settings
 from .tables import Table
 
@@ -50,17 +52,20 @@ def read(document: dict[str, object], file: str = "configuration") -> Settings:
         raise gateway.error("natt_port", f"is the same port as ike_port, {ports[0]}")
     liveness = gateway.number("dpd", 0.0)
     name = gateway.text("name", "reference")
-    tables = top.raw("connection", [])
-    if not isinstance(tables, list):
-        raise top.error("connection", "expected [[connection]] tables")
-    connections = [
-        read_connection(Table(file, f"connection[{number}]", table), remote_ports=(500, 4500), liveness=liveness)
-        for number, table in enumerate(tables)
-    ]
+    tables = top.tables("connection")
+    dont_fragment = [_dont_fragment(table) for table in tables]
+    connections = [read_connection(table, remote_ports=(500, 4500), liveness=liveness) for table in tables]
     names = [connection.name for connection in connections]
     for number, connection in enumerate(connections):
         if connection.name in names[:number]:
             raise ConfigError(file, f"connection[{number}].name", f"{connection.name!r} is used twice")
+    data_plane = replace(
+        data_plane,
+        policies=tuple(read_policy(table, names) for table in top.tables("policy")),
+        connection_dont_fragment={
+            name: choice for name, choice in zip(names, dont_fragment, strict=True) if choice is not None
+        },
+    )
     engine = EngineConfig(
         connections=tuple(connections),
         name=name,
@@ -144,10 +149,21 @@ def _data_plane(table: Table) -> DataPlaneSettings:
         tfc_unit=table.integer("tfc_unit", plain.tfc_unit, low=4, high=1400),
         device=table.text("device", plain.device),
         raw_esp=RawEsp(table.choice("raw_esp", list(RawEsp), plain.raw_esp)),
+        icmp_pmtu=table.flag("icmp_pmtu", plain.icmp_pmtu),
+        pmtu_age=table.number("pmtu_age", plain.pmtu_age, low=1.0),
+        bypass_device=table.text("bypass_device", plain.bypass_device),
     )
     if 0 < settings.replay_window < 32:
         raise table.error("replay_window", f"{settings.replay_window} is neither 0 (off) nor at least 32")
     if kind is DataPlaneKind.NONE and addresses:
         raise table.error("addresses", 'need kind = "memory" or "tun"')
+    if settings.bypass_device and kind is not DataPlaneKind.TUN:
+        raise table.error("bypass_device", 'needs kind = "tun"')
     table.finish()
     return settings
+
+
+def _dont_fragment(connection: Table) -> DontFragment | None:
+    if "dont_fragment" not in connection:
+        return None
+    return DontFragment(connection.choice("dont_fragment", list(DontFragment)))

@@ -12,13 +12,16 @@ from reference_impl.ikev2.endpoint import Endpoint
 from reference_impl.ipsec import esp
 from reference_impl.ipsec.host import MemoryHost
 from reference_impl.ipsec.lifetime import Volume
+from reference_impl.ipsec.pmtu import PathMtu
 from reference_impl.ipsec.processing import Audit, EspDatagram, Notice, Processor
 from reference_impl.ipsec.sa import EspMode, InboundSa, OutboundSa
 from reference_impl.ipsec.sad import Path, SaPair
 from reference_impl.ipsec.selectors import SaSelectors, describe
+from reference_impl.ipsec.spd import Action, Spd
 from reference_impl.wire.ip import IcmpEcho
 from reference_impl.wire.ts import TrafficSelector
 
+from .bypass import Bypass
 from .errors import StartError
 from .settings import DataPlaneKind, DataPlaneSettings
 from .tun import Tun
@@ -43,7 +46,13 @@ class DataPlane:
     ) -> None:
         """Raises StartError when a TUN device cannot be had."""
         self.settings = settings
-        self.processor = Processor(mtu=settings.mtu, dont_fragment=settings.dont_fragment, audit=audit)
+        self.processor = Processor(
+            Spd(settings.policies),
+            mtu=settings.mtu,
+            mtu_age=settings.pmtu_age,
+            dont_fragment=settings.dont_fragment,
+            audit=audit,
+        )
         self._clock = clock
         self._send = send
         self._settle = settle
@@ -51,18 +60,29 @@ class DataPlane:
         self.tun: Tun | None = None
         if settings.kind is DataPlaneKind.TUN:
             self.tun = Tun(settings.device, settings.addresses, settings.mtu - 100)
+        self._bypass: Bypass | None = None
         # from where a peer sends ESP in UDP although no NAT asks for it
         self.udp_remotes: dict[int, Endpoint] = {}
         self._pings: dict[int, asyncio.Future[IcmpEcho]] = {}
         self._sequence = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self.tun is not None:
-            self.tun.start(loop, self.send_packet)
+        """Carry packets from now on. Raises StartError when bypassed ones have no way out."""
+        if self.tun is None:
+            return
+        if self.settings.bypass_device:
+            self._bypass = Bypass(self.settings.bypass_device, self.processor.counters)
+        self.tun.start(loop, self._from_tun)
+        for policy in self.settings.policies:
+            if policy.action is Action.PROTECT:
+                # so that the first packet, which asks for an SA, comes here; a default route would take IKE's too
+                self._route(self.tun.add_routes, policy.selectors.remote, default=False)
 
     def close(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.tun is not None:
             self.tun.close(loop)
+        if self._bypass is not None:
+            self._bypass.close()
 
     # packets
 
@@ -89,7 +109,21 @@ class DataPlane:
             self._send(datagram)
         for reply in result.replies:
             self._deliver(now, reply)
+        for passed in result.bypassed:
+            if self._bypass is not None:
+                self._bypass.send(passed)
+            else:
+                self.processor.counters["no-unprotected-side"] += 1
         return len(result.datagrams)
+
+    def _from_tun(self, packet: bytes) -> None:
+        self.send_packet(packet)
+        # the packet may have reached a limit, or ask for an SA
+        self._settle()
+
+    def learn_path_mtu(self, news: PathMtu) -> None:
+        """An ICMP message said that a packet of ours was too big."""
+        self.processor.learn_path_mtu(self._clock(), news)
 
     def _deliver(self, now: float, packet: bytes) -> None:
         if self.tun is not None:
@@ -159,7 +193,15 @@ class DataPlane:
         )
         path = _path(event.local, event.remote, event.encapsulate)
         self.processor.install(
-            event.child_id, event.connection, inbound, outbound, selectors, path, volume=volume, sending=event.send
+            event.child_id,
+            event.connection,
+            inbound,
+            outbound,
+            selectors,
+            path,
+            volume=volume,
+            sending=event.send,
+            dont_fragment=self.settings.connection_dont_fragment.get(event.connection),
         )
         if self.tun is not None and mode is EspMode.TUNNEL:
             self._route(self.tun.add_routes, event.remote_ts)
@@ -196,7 +238,11 @@ class DataPlane:
 
     def describe(self) -> list[dict[str, Any]]:
         """All SA pairs for `list-sas`; no keys."""
-        return [describe_pair(pair) for pair in self.processor.sad.pairs()]
+        now = self._clock()
+        return [
+            {**describe_pair(pair), "path_mtu": self.processor.path_mtu(now, pair)}
+            for pair in self.processor.sad.pairs()
+        ]
 
     def counters(self) -> dict[str, dict[str, int]]:
         result = {"esp": dict(self.processor.counters)}
@@ -204,9 +250,12 @@ class DataPlane:
             result["host"] = dict(self.host.counters)
         return result
 
-    def _route(self, change: Callable[[list[str]], None], selectors: tuple[TrafficSelector, ...]) -> None:
-        networks = [str(network) for selector in selectors for network in selector.networks()]
-        self._try(lambda _: change(networks))
+    def _route(
+        self, change: Callable[[list[str]], None], selectors: tuple[TrafficSelector, ...], *, default: bool = True
+    ) -> None:
+        networks = [network for selector in selectors for network in selector.networks()]
+        texts = [str(network) for network in networks if network.prefixlen or default]
+        self._try(lambda _: change(texts))
 
     def _try(self, action: Callable[[Tun], None]) -> None:
         assert self.tun is not None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from reference_impl.ikev2 import events
+from reference_impl.ikev2.commands import CommandError
 from reference_impl.ikev2.config import Lifetimes
 from reference_impl.ikev2.endpoint import Endpoint, Outgoing
 from reference_impl.ikev2.engine import Engine
+from reference_impl.ikev2.states import IkeState
 from reference_impl.ipsec.processing import (
     Acquire,
     Audit,
@@ -27,10 +31,13 @@ from . import keylog
 from .dataplane import DataPlane
 from .errors import StartError
 from .eventlog import EventLog
+from .icmp import IcmpSocket
 from .settings import RawEsp, Settings
-from .sockets import RawEspSocket, bind_pairs
+from .sockets import RawEspSocket, UdpSocket, bind_pairs, route_mtu
 
 NATT_PORT = 4500
+# Seconds after which cleartext may ask again for an SA that it did not get.
+ACQUIRE_PAUSE = 1.0
 
 
 class Gateway:
@@ -51,12 +58,14 @@ class Gateway:
         self.ike_port, self.natt_port = (each.local.port for each in self.pairs[0])
         self._udp = {each.local: each for pair in self.pairs for each in pair}
         self._raw = self._open_raw()
+        self._icmp = self._open_icmp()
         self.engine = self._make_engine()
         self.data_plane = DataPlane(settings.data_plane, self.now, self._send_esp, self._audit, self.settle)
         self._timer: asyncio.TimerHandle | None = None
         self._settling = False
         self.ike_sas: dict[int, events.IkeEstablished] = {}
         self.children: dict[int, events.ChildInstalled] = {}
+        self._acquired: dict[str, float] = {}
         self.stopping = asyncio.Event()
 
     def _make_engine(self) -> Engine:
@@ -78,13 +87,24 @@ class Gateway:
                     raise StartError(f"raw ESP socket on {address}: {error.strerror} (raw_esp needs root)") from None
         return raw
 
+    def _open_icmp(self) -> dict[str, IcmpSocket]:
+        """Where it is permitted; without it a path MTU is what the configuration says."""
+        opened: dict[str, IcmpSocket] = {}
+        if self.settings.data_plane.icmp_pmtu:
+            for address in self.settings.addresses:
+                with contextlib.suppress(OSError):
+                    opened[address] = IcmpSocket(address)
+        return opened
+
     def start(self) -> None:
-        """Receive from now on."""
+        """Receive from now on. Raises StartError."""
         for ike, natt in self.pairs:
             ike.start(self._loop, self._receive_ike)
             natt.start(self._loop, self._receive_natt)
         for raw in self._raw.values():
             raw.start(self._loop, self._receive_raw)
+        for icmp in self._icmp.values():
+            icmp.start(self._loop, self.data_plane.learn_path_mtu)
         self.data_plane.start(self._loop)
         self.settle()
 
@@ -96,6 +116,8 @@ class Gateway:
             udp.close(self._loop)
         for raw in self._raw.values():
             raw.close(self._loop)
+        for icmp in self._icmp.values():
+            icmp.close(self._loop)
         self.data_plane.close(self._loop)
         self.log.close()
         if self._keys is not None:
@@ -155,13 +177,17 @@ class Gateway:
     def _send_esp(self, datagram: EspDatagram) -> None:
         path = datagram.path
         raw = None if path.encapsulate else self._raw.get(path.local)
+        socket: RawEspSocket | UdpSocket
         if raw is not None:
             self.counters["sent-esp"] += 1
-            raw.send(datagram.esp, Endpoint(path.remote, 0), datagram.traffic_class)
-            return
-        self.counters["sent-esp-in-udp"] += 1
-        natt = self._udp[Endpoint(path.local, self.natt_port)]
-        natt.send(datagram.esp, self._natt_remote(datagram), datagram.traffic_class)
+            socket, remote = raw, Endpoint(path.remote, 0)
+        else:
+            self.counters["sent-esp-in-udp"] += 1
+            socket, remote = self._udp[Endpoint(path.local, self.natt_port)], self._natt_remote(datagram)
+        if not socket.send(datagram.esp, remote, datagram.traffic_class, dont_fragment=datagram.dont_fragment):
+            mtu = route_mtu(path.local, path.remote)
+            if mtu is not None:
+                self.data_plane.processor.set_path_mtu(self.now(), datagram.child_id, mtu)
 
     def _natt_remote(self, datagram: EspDatagram) -> Endpoint:
         """Where ESP in UDP goes. Without raw sockets that is also ESP that needs no UDP: every peer understands it.
@@ -289,9 +315,42 @@ class Gateway:
                 engine.esp_wrong_selectors(now, child_id, packet)
             case LimitReached(child_id):
                 self.report_usage(child_id)
-            case Acquire():
-                pass
+            case Acquire(_, _, connection):
+                self._acquire(connection)
         self.log.add_record(now, notice)
+
+    def _acquire(self, connection: str) -> None:
+        """Cleartext waits for an SA: ask the peer for one, unless that is under way or the peer's address unknown."""
+        now = self.now()
+        if now < self._acquired.get(connection, now):
+            return
+        self._acquired[connection] = now + ACQUIRE_PAUSE
+        known = [
+            sa
+            for sa in self.engine.list_sas()
+            if sa.connection == connection and sa.state not in (IkeState.DELETING, IkeState.CLOSED)
+        ]
+        try:
+            if not known:
+                self.initiate(connection)
+            elif known[-1].state is IkeState.ESTABLISHED:
+                self.engine.create_child(now, known[-1].ike_id)
+        except CommandError:
+            self.counters["acquire-not-possible"] += 1
+
+    def initiate(self, connection: str, address: str | None = None, port: int | None = None) -> int:
+        """Start an IKE SA from the own address of the peer's IP version; its ``ike_id``. Raises CommandError."""
+        config = self.engine.find_connection(connection)
+        remote = config.remote_address or "" if address is None else address
+        try:
+            version = ipaddress.ip_address(remote).version
+        except ValueError:
+            raise CommandError(f"connection {connection!r} has no single remote_address to initiate to") from None
+        local = config.local_address or self.local_address(version)
+        if local is None:
+            raise CommandError(f"the gateway has no IPv{version} address")
+        ends = Endpoint(local, self.ike_port), Endpoint(remote, config.remote_port if port is None else port)
+        return self.engine.initiate(self.now(), connection, *ends)
 
     def report_usage(self, child_id: int) -> None:
         """Tell the engine what a Child SA has carried; it rekeys or deletes at its limits."""
@@ -314,5 +373,6 @@ class Gateway:
             "ike_port": self.ike_port,
             "natt_port": self.natt_port,
             "raw_esp": sorted(self._raw),
+            "icmp_pmtu": sorted(self._icmp),
             "control": control,
         }

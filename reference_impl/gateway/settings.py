@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from reference_impl.ikev2.config import EngineConfig
+from reference_impl.ipsec.spd import Policy
 from reference_impl.ipsec.tunnel import DontFragment
 
 
@@ -43,7 +45,12 @@ class ControlAddress:
 
 @dataclass(frozen=True, slots=True)
 class DataPlaneSettings:
-    """`mtu` in octets of outer packets; `replay_window` in packets; `tfc_unit` in octets, used where negotiated."""
+    """`mtu` in octets of outer packets; `replay_window` in packets; `tfc_unit` in octets, used where negotiated.
+
+    `icmp_pmtu`: learn smaller path MTUs from ICMP and believe them for `pmtu_age` seconds. `dont_fragment` holds for
+    all SAs but those of the connections in `connection_dont_fragment`. Without `policies` the SAs themselves are the
+    policy: what none of them carries is discarded. Bypassed packets leave through `bypass_device`.
+    """
 
     kind: DataPlaneKind = DataPlaneKind.NONE
     addresses: tuple[str, ...] = ()
@@ -53,6 +60,11 @@ class DataPlaneSettings:
     tfc_unit: int = 512
     device: str = ""
     raw_esp: RawEsp = RawEsp.AUTO
+    icmp_pmtu: bool = True
+    pmtu_age: float = 600.0
+    bypass_device: str = ""
+    policies: tuple[Policy, ...] = ()
+    connection_dont_fragment: Mapping[str, DontFragment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,10 @@ _BATCH = 64
 _DATAGRAM_LIMIT = 65535
 _PORT_TRIES = 20
 _BUFFER = 1 << 20
-# Linux numbers that Python's socket module does not name
-_IP_MTU_DISCOVER, _IP_PMTUDISC_DONT = 10, 0
+# The option that decides about the DF bit, which Python's socket module does not name, with its values for a clear
+# and a set bit. Linux: IP_PMTUDISC_DONT and IP_PMTUDISC_PROBE, since path MTUs are this program's own business.
+_DONT_FRAGMENT = {"linux": (10, 0, 3), "darwin": (28, 0, 1)}
+_IP_MTU, _IPV6_MTU = (0, 14), (41, 24)
 _TRANSIENT = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM}
 
 Received = Callable[[bytes, Endpoint, Endpoint, int], None]
@@ -37,6 +39,7 @@ class UdpSocket:
         self._ipv6 = ":" in address
         self._counters = counters
         self._tos = 0
+        self._fixed = False
         self.socket = socket.socket(socket.AF_INET6 if self._ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._prepare()
@@ -59,9 +62,8 @@ class UdpSocket:
             return
         with contextlib.suppress(OSError, AttributeError):
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-        if sys.platform == "linux":
-            # IKE messages without RFC 7383 may exceed the MTU: the kernel must be free to fragment them
-            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+        # IKE messages without RFC 7383 may exceed the MTU: the kernel must be free to fragment them
+        set_dont_fragment(sock, False)
 
     def start(self, loop: asyncio.AbstractEventLoop, received: Received) -> None:
         """Deliver datagrams to `received` from now on."""
@@ -72,16 +74,24 @@ class UdpSocket:
         loop.remove_reader(self.socket.fileno())
         self.socket.close()
 
-    def send(self, data: bytes, remote: Endpoint, traffic_class: int = 0) -> None:
-        """Send one datagram; what the network refuses is counted, not raised."""
+    def send(self, data: bytes, remote: Endpoint, traffic_class: int = 0, *, dont_fragment: bool = False) -> bool:
+        """Send one datagram; what the network refuses is counted, not raised. False: too big for the first link.
+
+        The DF bit is IPv4's alone.
+        """
         try:
             if traffic_class != self._tos:
                 self._mark(traffic_class)
+            if dont_fragment != self._fixed and not self._ipv6:
+                set_dont_fragment(self.socket, dont_fragment)
+                self._fixed = dont_fragment
             self.socket.sendto(data, (remote.address, remote.port))
         except OSError as error:
             self._counters[f"send-error-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+            return error.errno != errno.EMSGSIZE
         except (ValueError, OverflowError):
             self._counters["send-error-address"] += 1
+        return True
 
     def _mark(self, traffic_class: int) -> None:
         level, option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if self._ipv6 else (socket.IPPROTO_IP, socket.IP_TOS)
@@ -130,13 +140,16 @@ class RawEspSocket:
         loop.remove_reader(self.socket.fileno())
         self.socket.close()
 
-    def send(self, data: bytes, remote: Endpoint, traffic_class: int = 0) -> None:
+    def send(self, data: bytes, remote: Endpoint, traffic_class: int = 0, *, dont_fragment: bool = False) -> bool:
         try:
             if not self._ipv6:
                 self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, traffic_class)
+                set_dont_fragment(self.socket, dont_fragment)
             self.socket.sendto(data, (remote.address, 0))
         except OSError as error:
             self._counters[f"send-error-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+            return error.errno != errno.EMSGSIZE
+        return True
 
     def _readable(self) -> None:
         for _ in range(_BATCH):
@@ -152,6 +165,27 @@ class RawEspSocket:
                 traffic_class, data = data[1], data[(data[0] & 15) * 4 :]
             assert self._received is not None
             self._received(data, self.local, Endpoint(source[0], 0), traffic_class)
+
+
+def set_dont_fragment(sock: socket.socket, on: bool) -> None:
+    """The DF bit of what an IPv4 socket sends; systems that cannot choose decide themselves."""
+    if sys.platform in _DONT_FRAGMENT:
+        option, clear, fixed = _DONT_FRAGMENT[sys.platform]
+        sock.setsockopt(socket.IPPROTO_IP, option, fixed if on else clear)
+
+
+def route_mtu(local: str, remote: str) -> int | None:
+    """The MTU in octets of the route between two addresses, as far as the kernel tells."""
+    if sys.platform != "linux":
+        return None
+    ipv6 = ":" in remote
+    with socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((local, 0))
+            probe.connect((remote, 9))
+            return probe.getsockopt(*(_IPV6_MTU if ipv6 else _IP_MTU))
+        except OSError:
+            return None
 
 
 def _traffic_class(ancillary: list[tuple[int, int, bytes]]) -> int:

@@ -106,6 +106,13 @@ class Table:
     def table(self, name: str, default: object = _MISSING) -> Table:
         return Table(self.file, self.key(name), self.raw(name, default))
 
+    def tables(self, name: str) -> list[Table]:
+        """The tables of an array of tables, `[[name]]`; none when it is missing."""
+        value = self.raw(name, [])
+        if not isinstance(value, list):
+            raise self.error(name, f"expected [[{self.key(name)}]] tables")
+        return [Table(self.file, f"{self.key(name)}[{number}]", each) for number, each in enumerate(value)]
+
     def file_path(self, name: str, default: str = _MISSING) -> Path:
         """A path; a relative one counts from the configuration file's folder."""
         return self.resolve(self.text(name, default))

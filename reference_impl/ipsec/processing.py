@@ -16,6 +16,7 @@ from . import fragments, tunnel
 from .discards import Discard, Discarded
 from .flow import read_flow, total_length
 from .lifetime import UNLIMITED, Limit, Volume, VolumeMeter
+from .pmtu import PathMtu
 from .sa import EspMode, InboundSa, OutboundSa
 from .sad import Path, Sad, SaPair
 from .selectors import SaSelectors
@@ -75,10 +76,11 @@ class WrongSelectors:
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """Cleartext matched a PROTECT policy that has no SA."""
+    """Cleartext matched a PROTECT policy whose `connection` has no SA for it."""
 
     policy: str
     flow: str
+    connection: str = ""
 
 
 Notice = LimitReached | PeerAlive | UnknownSpi | WrongSelectors | Acquire
@@ -134,8 +136,12 @@ class Processor:
         *,
         volume: Volume = UNLIMITED,
         sending: bool = True,
+        dont_fragment: tunnel.DontFragment | None = None,
     ) -> SaPair:
-        """Add an SA pair. Raises ValueError when the child or its inbound SPI is already there."""
+        """Add an SA pair. Raises ValueError when the child or its inbound SPI is already there.
+
+        `dont_fragment` None: the SA follows the gateway's own setting.
+        """
         esn = outbound.transform.esn
         pair = SaPair(
             child_id,
@@ -147,6 +153,7 @@ class Processor:
             VolumeMeter(volume, esn=esn),
             VolumeMeter(volume, esn=esn),
             sending,
+            dont_fragment,
         )
         self.sad.add(pair)
         return pair
@@ -164,6 +171,22 @@ class Processor:
             least = 1280 if ":" in pair.path.remote else 576
             pair.path_mtu = min(max(mtu, least), self.mtu)
             pair.path_mtu_expires = now + self.mtu_age
+
+    def learn_path_mtu(self, now: float, news: PathMtu) -> int:
+        """Believe an ICMP message that speaks of packets of ours and only makes them smaller; of how many SA pairs.
+
+        RFC 4301 section 8.2.1. Where the message quotes no SPI, all pairs between those ends are meant.
+        """
+        found = [pair for pair in self.sad.pairs() if _concerns(news, pair)]
+        smaller = [pair for pair in found if news.mtu < min(self.path_mtu(now, pair), news.size)]
+        for pair in smaller:
+            self.set_path_mtu(now, pair.child_id, news.mtu)
+        self.counters["path-mtu-learned" if smaller else "path-mtu-ignored"] += 1
+        return len(smaller)
+
+    def path_mtu(self, now: float, pair: SaPair) -> int:
+        """The largest outer packet in octets that is known to get through."""
+        return pair.path_mtu if pair.path_mtu and now < pair.path_mtu_expires else self.mtu
 
     # cleartext to ESP
 
@@ -204,43 +227,46 @@ class Processor:
             raise Discarded(Discard.POLICY_DISCARD, f"policy {policy.name}: {flow}")
         if policy is not None and policy.action is Action.BYPASS:
             return None
-        pair = self.sad.outbound(packet)
+        if policy is None:
+            raise Discarded(Discard.NO_POLICY, str(flow))
+        pair = self.sad.outbound(packet, policy.connection)
         if pair is None:
-            if policy is None:
-                raise Discarded(Discard.NO_POLICY, str(flow))
-            self._notices.append(Acquire(policy.name, str(flow)))
+            self._notices.append(Acquire(policy.name, str(flow), policy.connection))
             raise Discarded(Discard.NO_OUTBOUND_SA, f"policy {policy.name}: {flow}")
         return pair
 
     def _protect(self, now: float, pair: SaPair, packet: bytes, result: Outbound) -> None:
         sa = pair.outbound
         pieces = [packet]
-        if sa.mode is EspMode.TUNNEL:
-            room = self.inner_mtu(now, pair)
-            if len(packet) > room:
-                if not fragments.may_fragment(packet):
-                    reporter = packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
-                    result.replies.append(fragments.too_big(packet, room, reporter))
-                    raise Discarded(Discard.TOO_BIG, f"{len(packet)} octets, the SA carries {room}", spi=sa.spi)
+        room = self.inner_mtu(now, pair)
+        if len(packet) > room:
+            if not fragments.may_fragment(packet):
+                reporter = packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
+                result.replies.append(fragments.too_big(packet, room, reporter))
+                raise Discarded(Discard.TOO_BIG, f"{len(packet)} octets, the SA carries {room}", spi=sa.spi)
+            # in transport mode the IP layer below fragments the ESP packet (RFC 4303 section 3.3.4)
+            if sa.mode is EspMode.TUNNEL:
                 pieces = fragments.fragment_ipv4(packet, room)
                 self.counters["fragmented"] += 1
         for piece in pieces:
             if sa.expired:
                 raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi, sequence=sa.sequence)
             sealed = sa.encapsulate(piece)
-            fixed = tunnel.outer_dont_fragment(piece, self.dont_fragment)
+            fixed = tunnel.outer_dont_fragment(piece, pair.dont_fragment or self.dont_fragment)
             result.datagrams.append(EspDatagram(pair.child_id, sealed, pair.path, tunnel.traffic_class(piece), fixed))
             self.counters["encapsulated"] += 1
             pair.last_out = now
             self._meter(pair, pair.meter_out.reached(sa.packets, sa.octets))
 
     def inner_mtu(self, now: float, pair: SaPair) -> int:
-        """The largest inner packet in octets that the SA pair carries in one piece."""
-        mtu = pair.path_mtu if pair.path_mtu and now < pair.path_mtu_expires else self.mtu
+        """The largest cleartext packet in octets that the SA pair carries in one piece."""
         header = 40 if ":" in pair.path.remote else 20
         transform = pair.outbound.transform
-        room = mtu - header - (8 if pair.path.encapsulate else 0) - 8 - transform.iv_size - transform.icv_size
-        return room - room % transform.alignment - 2
+        room = self.path_mtu(now, pair) - header - (8 if pair.path.encapsulate else 0)
+        room -= 8 + transform.iv_size + transform.icv_size
+        inner = room - room % transform.alignment - 2
+        # transport mode does not carry the IP header a second time
+        return inner if pair.outbound.mode is EspMode.TUNNEL else inner + header
 
     # ESP to cleartext
 
@@ -258,6 +284,7 @@ class Processor:
             if sa.expired:
                 raise Discarded(Discard.EXPIRED, "hard limit", spi=sa.spi)
             packet = sa.decapsulate(esp, _outer(path, traffic_class))
+            self._check_policy(packet, pair)
         except Discarded as discarded:
             self._refused(now, esp, path, discarded)
             return None
@@ -266,11 +293,20 @@ class Processor:
         self._meter(pair, pair.meter_in.reached(sa.packets, sa.octets))
         return packet
 
+    def _check_policy(self, packet: bytes, pair: SaPair) -> None:
+        """What came protected must be what policy wants protected by that connection (RFC 4301 section 5.2)."""
+        if not self.spd.policies:
+            return
+        policy = self.spd.lookup(read_flow(packet).reversed())
+        if policy is None or policy.action is not Action.PROTECT or policy.connection not in ("", pair.connection):
+            name = "no policy" if policy is None else f"policy {policy.name}"
+            raise Discarded(Discard.POLICY, f"{name}: {read_flow(packet)}", spi=pair.inbound.spi, inner=packet)
+
     def _refused(self, now: float, esp: bytes, path: Path, discarded: Discarded) -> None:
         pair = self.sad.inbound(esp[:4])
         if discarded.reason is Discard.NO_SA:
             self._notices.append(UnknownSpi(esp[:4], path))
-        elif pair is not None and discarded.reason is Discard.DUMMY:
+        elif pair is not None and discarded.reason in (Discard.DUMMY, Discard.POLICY):
             self._authenticated(now, esp, path, pair)
         elif pair is not None and discarded.reason is Discard.SELECTORS:
             self._authenticated(now, esp, path, pair)
@@ -312,6 +348,15 @@ class Processor:
                     destination,
                 )
             )
+
+
+def _concerns(news: PathMtu, pair: SaPair) -> bool:
+    path = pair.path
+    if (news.local, news.remote) != (path.local, path.remote):
+        return False
+    if news.ports is not None and news.spi is None:
+        return news.ports == (path.local_port, path.remote_port)
+    return news.spi == pair.outbound.spi.to_bytes(4, "big")
 
 
 def _outer(path: Path, traffic_class: int) -> Outer:

@@ -9,6 +9,7 @@ from reference_impl.wire.quick import quick_init
 from .lifetime import VolumeMeter
 from .sa import InboundSa, OutboundSa
 from .selectors import SaSelectors
+from .tunnel import DontFragment
 
 
 @quick_init
@@ -27,6 +28,8 @@ class Path:
 class SaPair:
     """Both directions of one Child SA. `sending` is false while the SA that it replaces still sends.
 
+    `dont_fragment` is the treatment of the outer DF bit where the SA has its own (RFC 4301 section 8.1).
+
     `path_mtu` is the largest outer packet in octets, valid until `path_mtu_expires` (RFC 4301 section 8.2.2).
     """
 
@@ -39,6 +42,7 @@ class SaPair:
     meter_in: VolumeMeter
     meter_out: VolumeMeter
     sending: bool = True
+    dont_fragment: DontFragment | None = None
     path_mtu: int = 0
     path_mtu_expires: float = 0.0
     last_in: float | None = None
@@ -86,10 +90,13 @@ class Sad:
         """The pair whose inbound SPI (4 octets) this is."""
         return self._by_spi.get(spi)
 
-    def outbound(self, packet: bytes) -> SaPair | None:
-        """The newest sending pair whose selectors the cleartext packet fits. Raises Discarded(MALFORMED)."""
+    def outbound(self, packet: bytes, connection: str = "") -> SaPair | None:
+        """The newest sending pair whose selectors the cleartext packet fits. Raises Discarded(MALFORMED).
+
+        With `connection`, only a pair of that one.
+        """
         for pair in self._sending:
-            if pair.selectors.allows_outbound(packet):
+            if pair.selectors.allows_outbound(packet) and (not connection or pair.connection == connection):
                 return pair
         return None
 

@@ -20,11 +20,12 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One entry. `name` is, for PROTECT, the connection that can make the SA."""
+    """One entry. `connection` is, for PROTECT, the one whose SAs protect the traffic."""
 
     name: str
     action: Action
     selectors: SaSelectors
+    connection: str = ""
 
 
 class Spd:

@@ -11,6 +11,8 @@ from reference_impl.gateway.connections import parse_selector
 from reference_impl.gateway.errors import ConfigError
 from reference_impl.gateway.settings import DataPlaneKind, RawEsp
 from reference_impl.ikev2.config import AuthKind, Encapsulation, Mode
+from reference_impl.ipsec.spd import Action
+from reference_impl.ipsec.tunnel import DontFragment
 from reference_impl.pki import testca
 
 EXAMPLE = Path(configuration.__file__).with_name("example.toml")
@@ -87,6 +89,19 @@ def test_example_file_says_every_key_once() -> None:
         ("[dataplane]\nkind = 'host'", "dataplane.kind: 'host' is not one of memory, tun, none"),
         ("[dataplane]\naddresses = ['10.1.0.1']", 'dataplane.addresses: need kind = "memory" or "tun"'),
         ("[dataplane]\nreplay_window = 8", "dataplane.replay_window: 8 is neither 0 (off) nor at least 32"),
+        ("[dataplane]\ndont_fragment = 'keep'", "dataplane.dont_fragment: 'keep' is not one of copy, set, clear"),
+        ("[dataplane]\npmtu_age = 0", "dataplane.pmtu_age: 0 is not between 1 and "),
+        ("[dataplane]\nbypass_device = 'eth0'", 'dataplane.bypass_device: needs kind = "tun"'),
+        ("policy = 5", "policy: expected [[policy]] tables"),
+        ("[[policy]]", "policy[0].action: is missing"),
+        ("[[policy]]\naction = 'allow'", "policy[0].action: 'allow' is not one of protect, bypass, discard"),
+        ("[[policy]]\naction = 'protect'", "policy[0].connection: is missing: protect needs a [[connection]]"),
+        ("[[policy]]\naction = 'bypass'\nconnection = 'peer'", "policy[0].connection: has no meaning where the"),
+        ("[[policy]]\naction = 'discard'\nremote = []", "policy[0].remote: the list is empty"),
+        ("[[policy]]\naction = 'discard'\nlocal = '10.0.0.1/8'", "policy[0].local: 10.0.0.1/8 has host bits set"),
+        ("[[policy]]\naction = 'discard'\nremot = []", "policy[0].remot: unknown key; did you mean 'remote'?"),
+        (MINIMAL + "[[policy]]\naction = 'protect'\nconnection = 'per'", "policy[0].connection: 'per' is not the name"),
+        (MINIMAL + "dont_fragment = 'no'", "connection[0].dont_fragment: 'no' is not one of copy, set, clear"),
         ("connection = 5", "connection: expected [[connection]] tables"),
         ("[[connection]]", "connection[0].auth: is missing"),
         (MINIMAL + "ike = ['rot13']", "connection[0].ike: 'rot13' names no known encryption algorithm"),
@@ -211,3 +226,31 @@ def test_check_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_key_log_is_off_by_default(tmp_path: Path) -> None:
     assert configuration.load(write(tmp_path, MINIMAL)).key_log is None
     assert keylog.KeyLog(tmp_path / "keys") is not None
+
+
+def test_policies_keep_their_order_and_df_is_per_connection(tmp_path: Path) -> None:
+    text = """
+dont_fragment = "set"
+[dataplane]
+dont_fragment = "clear"
+[[policy]]
+action = "discard"
+remote = "10.2.0.9[tcp/25]"
+[[policy]]
+name = "the office"
+action = "protect"
+connection = "peer"
+local = ["10.1.0.0/24", "2001:db8:1::/64"]
+remote = ["10.2.0.0/16", "2001:db8:2::/64"]
+[[policy]]
+action = "bypass"
+"""
+    plane = configuration.load(write(tmp_path, MINIMAL + text)).data_plane
+    assert (plane.dont_fragment, plane.connection_dont_fragment) == (DontFragment.CLEAR, {"peer": DontFragment.SET})
+    assert [(policy.name, policy.action, policy.connection) for policy in plane.policies] == [
+        ("discard", Action.DISCARD, ""),
+        ("the office", Action.PROTECT, "peer"),
+        ("bypass", Action.BYPASS, ""),
+    ]
+    (mail,) = plane.policies[0].selectors.remote
+    assert (mail.protocol, mail.start_port, mail.end_port) == (6, 25, 25)

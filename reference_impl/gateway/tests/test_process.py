@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +14,7 @@ from reference_impl.gateway import client
 from reference_impl.gateway.client import ControlClient, ControlError
 from reference_impl.pki import testca
 
+from .networks import enter, join, namespaces, needs_root
 from .processes import GatewayProcess, config, left
 
 ECHO = """
@@ -179,38 +175,13 @@ def test_certificate_authentication(tmp_path: Path, kind: str) -> None:
         assert initiator.call("ping", dst="10.1.0.1")["from"] == "10.1.0.1"
 
 
-@contextmanager
-def namespaces() -> Iterator[tuple[str, str]]:
-    """Two network namespaces joined by a veth pair: 192.0.2.1 and 2001:db8::1, 192.0.2.2 and 2001:db8::2."""
-    names = tuple(f"ikp-{uuid.uuid4().hex[:8]}-{side}" for side in "ab")
-    ends = tuple(f"v{uuid.uuid4().hex[:8]}" for _ in range(2))
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
-
-    try:
-        for name in names:
-            ip("netns", "add", name)
-        ip("link", "add", ends[0], "netns", names[0], "type", "veth", "peer", "name", ends[1], "netns", names[1])
-        for number, (name, end) in enumerate(zip(names, ends, strict=True), 1):
-            ip("-n", name, "link", "set", "lo", "up")
-            ip("-n", name, "address", "add", f"192.0.2.{number}/24", "dev", end)
-            ip("-n", name, "address", "add", f"2001:db8::{number}/64", "dev", end, "nodad")
-            ip("-n", name, "link", "set", end, "up")
-        yield names[0], names[1]
-    finally:
-        for name in names:
-            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True, timeout=10)
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"), reason="needs root on Linux and iproute2"
-)
+@needs_root
 @pytest.mark.parametrize("family", [4, 6])
 def test_native_esp_between_namespaces_with_tun_devices(tmp_path: Path, family: int) -> None:
     """Raw ESP on the wire, kernels at both ends: the kernels' own UDP goes through the tunnel."""
     outer = ("192.0.2.1", "192.0.2.2") if family == 4 else ("2001:db8::1", "2001:db8::2")
-    with namespaces() as names:
+    with namespaces(2) as names:
+        join(names[0], ("192.0.2.1/24", "2001:db8::1/64"), names[1], ("192.0.2.2/24", "2001:db8::2/64"))
         texts = []
         for index, name in enumerate(("one", "two")):
             text = config(
@@ -224,22 +195,22 @@ def test_native_esp_between_namespaces_with_tun_devices(tmp_path: Path, family: 
             )
             text = text.replace("ike_port = 0", "ike_port = 500").replace("natt_port = 0", "natt_port = 4500")
             texts.append(text.replace('kind = "memory"', 'kind = "tun"'))
-        enter = [("ip", "netns", "exec", name) for name in names]
+        inside = [enter(name) for name in names]
         sockets = [f'control = "unix:{tmp_path}/{name}.sock"' for name in ("one", "two")]
         texts = [text.replace("[dataplane]", f"{line}\n[dataplane]") for text, line in zip(texts, sockets, strict=True)]
         with (
-            GatewayProcess(tmp_path, "one", texts[0], wrapper=enter[0]) as one,
-            GatewayProcess(tmp_path, "two", texts[1], wrapper=enter[1]) as two,
+            GatewayProcess(tmp_path, "one", texts[0], wrapper=inside[0]) as one,
+            GatewayProcess(tmp_path, "two", texts[1], wrapper=inside[1]) as two,
         ):
             one.call("initiate", connection="peer")
             one.wait("the handshake", lambda: one.events("child-installed"))
             two.wait("the handshake", lambda: two.events("child-installed"))
             with subprocess.Popen(
-                [*enter[1], sys.executable, "-c", ECHO], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                [*inside[1], sys.executable, "-c", ECHO], stdout=subprocess.PIPE, stderr=subprocess.PIPE
             ) as echo:
                 assert echo.stdout is not None
                 assert echo.stdout.readline() == b"ready\n"
-                ask = [*enter[0], sys.executable, "-c", ASK]
+                ask = [*inside[0], sys.executable, "-c", ASK]
                 result = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=False)
                 echo.kill()
             assert result.stdout == "b'HELLO'\n" * 3, result.stdout + result.stderr

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections import Counter
 
 import pytest
 
 from reference_impl.gateway.errors import StartError
-from reference_impl.gateway.sockets import UdpSocket, bind_pairs
+from reference_impl.gateway.sockets import UdpSocket, bind_pairs, route_mtu
 from reference_impl.ikev2.endpoint import Endpoint
+
+from .networks import needs_root
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
@@ -62,3 +65,29 @@ def test_send_errors_are_counted() -> None:
     sender.socket.close()
     assert counters["send-error-EMSGSIZE"] == 1
     assert counters.total() == 3
+
+
+@needs_root
+def test_df_bit_on_the_wire() -> None:
+    async def exchange() -> list[bool]:
+        counters, fixed = Counter[str](), []
+        sender = UdpSocket("127.0.0.1", 0, counters)
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+            wire.bind(("127.0.0.1", 0))
+            wire.settimeout(5)
+            for wanted in (False, True, True, False):
+                sender.send(b"x", sender.local, dont_fragment=wanted)
+                packet = wire.recv(100)
+                while int.from_bytes(packet[20:22], "big") != sender.local.port:
+                    packet = wire.recv(100)
+                fixed.append(bool(packet[6] & 0x40))
+        sender.socket.close()
+        return fixed
+
+    assert asyncio.run(exchange()) == [False, True, True, False]
+
+
+def test_mtu_of_a_route() -> None:
+    if sys.platform == "linux":
+        assert (route_mtu("127.0.0.1", "127.0.0.1") or 0) >= 1500
+    assert route_mtu("127.0.0.1", "no address") is None

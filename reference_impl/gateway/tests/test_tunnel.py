@@ -129,6 +129,43 @@ def test_transport_mode_between_the_gateways(tmp_path: Path) -> None:
         assert left_.call("ping", dst="127.0.0.1")["from"] == "127.0.0.1"
 
 
+POLICIES = """
+[[policy]]
+action = "discard"
+remote = "10.1.0.7"
+[[policy]]
+action = "bypass"
+remote = "10.1.0.8"
+[[policy]]
+action = "protect"
+connection = "peer"
+local = "10.2.0.0/24"
+remote = "10.1.0.0/24"
+"""
+
+
+def test_policies_decide_and_traffic_asks_for_the_sa(tmp_path: Path) -> None:
+    with (
+        GatewayProcess(tmp_path, "right", config("right")) as responder,
+        GatewayProcess(tmp_path, "left", left("left", responder, connection=POLICIES)) as initiator,
+    ):
+        for destination in ("10.1.0.7", "10.1.0.8", "10.9.0.1"):
+            with pytest.raises(ControlError, match="no SA carries"):
+                initiator.call("ping", dst=destination)
+        assert initiator.call("list-sas") == []
+        with pytest.raises(ControlError, match="no SA carries"):
+            initiator.call("ping", dst="10.1.0.1")
+        initiator.wait("the SA that the packet asked for", lambda: initiator.events("child-installed"))
+        assert initiator.call("ping", dst="10.1.0.1")["from"] == "10.1.0.1"
+        for destination in ("10.1.0.7", "10.1.0.8"):
+            with pytest.raises(ControlError, match="no SA carries"):
+                initiator.call("ping", dst=destination)
+        esp = initiator.call("counters")["esp"]
+        assert esp["outbound-policy-discard"] == esp["bypassed"] == esp["no-unprotected-side"] == 2
+        assert esp["outbound-no-policy"] == 1
+        assert [len(sa["children"]) for sa in initiator.call("list-sas")] == [1]
+
+
 def test_dummy_packets_are_dropped_in_silence(tmp_path: Path) -> None:
     with tunnel(tmp_path) as (initiator, responder):
         initiator.call("dummy", connection="peer", size=100)
