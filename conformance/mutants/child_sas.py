@@ -104,15 +104,15 @@ def rekey_narrows_selectors(patch: Patch) -> None:
     on_responses(patch, change)
 
 
-def on_rekey_agreement(patch: Patch, refused: Callable[[Any, Any, Any, Any], bool]) -> None:
-    """A rekey is refused by TS_UNACCEPTABLE where `refused(sa, tsi, tsr, old)`."""
+def refusing_selectors(patch: Patch, refused: Callable[[Any, Any, Any, Any, Any], bool]) -> None:
+    """A request for a Child SA gets TS_UNACCEPTABLE where `refused(sa, request, tsi, tsr, replaced)`."""
     from reference_impl.ikev2 import child_answer
     from reference_impl.ikev2.errors import Refusal
     from reference_impl.ikev2.events import Reason
     from reference_impl.wire.registries import NotifyType
 
     def agree(original: Any, sa: Any, connection: Any, message: Any, tsi: Any, tsr: Any, replaces: Any) -> Any:
-        if replaces is not None and refused(sa, tsi, tsr, replaces):
+        if refused(sa, message, tsi, tsr, replaces):
             raise Refusal(NotifyType.TS_UNACCEPTABLE, Reason.TS_UNACCEPTABLE, "not the selectors expected")
         return original(sa, connection, message, tsi, tsr, replaces)
 
@@ -124,13 +124,33 @@ def rekey_needs_configured_selectors(patch: Patch) -> None:
     """Wants the configured selectors in a rekey, not those to which the Child SA was narrowed."""
     from reference_impl.ikev2 import policy, selectors
 
-    on_rekey_agreement(patch, lambda sa, tsi, tsr, old: not selectors.covers(tsr, policy.local_selectors(sa)))
+    def refused(sa: Any, request: Any, tsi: Any, tsr: Any, old: Any) -> bool:
+        return old is not None and not selectors.covers(tsr, policy.local_selectors(sa))
+
+    refusing_selectors(patch, refused)
+
+
+@mutant("further-child-needs-configured-selectors", breaks="rfc7296/2.9/ts-unacceptable")
+def further_child_needs_configured_selectors(patch: Patch) -> None:
+    """Narrows the first Child SA only: for further ones it wants the configured selectors."""
+    from reference_impl.ikev2 import policy, selectors
+    from reference_impl.wire.registries import ExchangeType
+
+    def refused(sa: Any, request: Any, tsi: Any, tsr: Any, old: Any) -> bool:
+        further = old is None and request.exchange == ExchangeType.CREATE_CHILD_SA
+        return further and not selectors.covers(tsr, policy.local_selectors(sa))
+
+    refusing_selectors(patch, refused)
 
 
 @mutant("rekey-needs-same-selectors", breaks="rfc7296/2.9/ts-unacceptable")
 def rekey_needs_same_selectors(patch: Patch) -> None:
     """Refuses a rekey that proposes other selectors than those in use, also a superset."""
-    on_rekey_agreement(patch, lambda sa, tsi, tsr, old: (tsi, tsr) != (old.remote_ts, old.local_ts))
+
+    def refused(sa: Any, request: Any, tsi: Any, tsr: Any, old: Any) -> bool:
+        return old is not None and (tsi, tsr) != (old.remote_ts, old.local_ts)
+
+    refusing_selectors(patch, refused)
 
 
 @mutant("rekey-loses-transport", breaks="rfc7296/1.3.1/transport-acceptance-echoed")

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from conformance.ikev2 import evidence
+from conformance.ikev2.rfc7296.s2_09_2_rekeyed_selectors import narrowed
 from conformance.tester import Accepted, Empty, ErrorNotify, Tester, covers, order_of
 from conformance.tester import misbehaviour as bad
 from reference_impl.wire.notify import NotifyPayload
@@ -88,6 +89,20 @@ def test_parallel_children(tester: Tester) -> None:
     first, second = sa.child, evidence.further_child(sa)
     for child in (first, second, first):
         evidence.expect_carried(tester, child, "rfc7296/2.8/no-duplicate-ts-deletion")
+
+
+@covers(
+    "rfc7296/2.9/ts-unacceptable",
+    "rfc7296/2.8/parallel-sas-allowed",
+    needs=("additional_child", "narrowing"),
+    mutants=["further-child-needs-configured-selectors"],
+)
+def test_beside_narrowed_child(tester: Tester) -> None:
+    """A further Child SA with the selectors of one that was narrowed is accepted, as that one was."""
+    sa, _ = narrowed(tester, "asked-for-less")
+    first = sa.child
+    exchange = sa.try_child(tsi=first.own_ts, tsr=first.far_ts)
+    evidence.expect_accepted(tester, exchange, "rfc7296/2.9/ts-unacceptable")
 
 
 @covers(

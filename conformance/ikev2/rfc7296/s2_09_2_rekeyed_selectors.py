@@ -15,6 +15,7 @@ from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsPayload, TsrPa
 
 SCOPE = "rfc7296/2.9.2/responder-keeps-current-scope"
 SUBSET = "rfc7296/1.3.1/response-ts-is-subset"
+PAYLOADS = "rfc7296/1.3.3/rekey-response-payloads"
 HOW = ("asked-for-less", "got-less")
 
 
@@ -48,6 +49,8 @@ def check_covers(
     SCOPE,
     "rfc7296/2.9.2/rekeyed-not-narrower",
     "rfc7296/2.9/ts-unacceptable",
+    "rfc7296/2.8/responder-keeps-old-until-proof",
+    PAYLOADS,
     SUBSET,
     needs=("rekey_child", "narrowing"),
     mutants=["rekey-needs-configured-selectors", "rekey-needs-same-selectors", "rekey-narrows-selectors"],
@@ -61,17 +64,15 @@ def test_narrowed_child_rekeyed(tester: Tester, how: str, offer: str) -> None:
     exchange = sa.try_child(rekey=old, tsi=old.own_ts, tsr=old.far_ts if offer == "same" else wider)
     reply = exchange.reply
     refused = reply is not None and reply.notify(NotifyType.TS_UNACCEPTABLE) is not None
-    tester.expects(
-        reply, Accepted(), "rfc7296/2.9/ts-unacceptable" if refused else "rfc7296/2.8/rekey-create-then-delete"
-    )
+    tester.expects(reply, Accepted(), "rfc7296/2.9/ts-unacceptable" if refused else PAYLOADS)
     assert reply is not None
     check_covers(tester, reply, old.own_ts, old.far_ts, SCOPE)
     check_inside(tester, pair(tester, reply)[1], old.far_ts if offer == "same" else as_selectors(wider), SUBSET)
-    tester.check(exchange.child is not None, "a new Child SA", exchange.problem, "rfc7296/2.8/rekey-create-then-delete")
+    tester.check(exchange.child is not None, "a new Child SA", exchange.problem, PAYLOADS)
     assert exchange.child is not None
     sa.delete_child(old)
     if tester.claims("data_plane"):
-        evidence.expect_carried(tester, exchange.child, "rfc7296/2.8/rekey-create-then-delete")
+        evidence.expect_carried(tester, exchange.child, "rfc7296/2.8/responder-keeps-old-until-proof")
 
 
 @covers(
