@@ -9,6 +9,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
+from reference_impl.crypto.camellia import CamelliaCcm, CamelliaCtr
 from reference_impl.crypto.errors import UnsupportedAlgorithm
 from reference_impl.wire.registries import Encr
 
@@ -33,7 +34,7 @@ class CipherAlgorithm:
 
     `key_size` is the keying material it takes from KEYMAT, salt or nonce included, which comes after the key.
     `block_size` is what the plaintext, padding included, must be a multiple of. Exactly one of `make_aead` and
-    `make_raw` is set.
+    `make_raw` is set. `implicit_iv`: the IV of ESP is the sequence number and is not sent (RFC 8750).
     """
 
     id: Encr
@@ -46,6 +47,7 @@ class CipherAlgorithm:
     icv_size: int = 0
     make_aead: Callable[[bytes], Aead] | None = None
     make_raw: Callable[[bytes], RawCipher] | None = None
+    implicit_iv: bool = False
 
     @property
     def aead(self) -> bool:
@@ -140,9 +142,22 @@ def _gcm(transform: Encr, tag: int) -> CipherAlgorithm:
     return CipherAlgorithm(transform, f"AES-GCM-{tag}", None, 0, 4, 8, 1, tag, make_aead=make)
 
 
+def _camellia_ccm(transform: Encr, tag: int) -> CipherAlgorithm:
+    name = f"CAMELLIA-CCM-{tag}"
+    return CipherAlgorithm(transform, name, None, 0, 3, 8, 1, tag, make_aead=lambda key: CamelliaCcm(key, tag))
+
+
+def _implicit(transform: Encr, explicit: CipherAlgorithm) -> CipherAlgorithm:
+    return replace(explicit, id=transform, name=f"{explicit.name}-IIV", implicit_iv=True)
+
+
 def _ccm(transform: Encr, tag: int) -> CipherAlgorithm:
     return CipherAlgorithm(transform, f"AES-CCM-{tag}", None, 0, 3, 8, 1, tag, make_aead=lambda key: AESCCM(key, tag))
 
+
+_CHACHA20 = CipherAlgorithm(
+    Encr.CHACHA20_POLY1305, "CHACHA20-POLY1305", None, 36, 4, 8, 1, 16, make_aead=ChaCha20Poly1305
+)
 
 # Each entry: the algorithm with no key length yet, and the key lengths in bits that a Key Length attribute may give.
 # An entry whose lengths are (None,) has a fixed key, whose size stands in `key_size`.
@@ -173,8 +188,17 @@ _FAMILIES: tuple[tuple[CipherAlgorithm, tuple[int | None, ...]], ...] = (
         ),
         AES_BITS,
     ),
+    (_CHACHA20, (None,)),
+    (CipherAlgorithm(Encr.CAMELLIA_CTR, "CAMELLIA-CTR", None, 0, 4, 8, 1, make_raw=CamelliaCtr), AES_BITS),
+    (_camellia_ccm(Encr.CAMELLIA_CCM_8, 8), AES_BITS),
+    (_camellia_ccm(Encr.CAMELLIA_CCM_12, 12), AES_BITS),
+    (_camellia_ccm(Encr.CAMELLIA_CCM_16, 16), AES_BITS),
+    (_implicit(Encr.AES_CCM_8_IIV, _ccm(Encr.AES_CCM_8, 8)), AES_BITS),
+    (_implicit(Encr.AES_GCM_16_IIV, _gcm(Encr.AES_GCM_16, 16)), AES_BITS),
+    (_implicit(Encr.CHACHA20_POLY1305_IIV, _CHACHA20), (None,)),
+    # three equal keys make 3DES the single DES (RFC 2405), whose use RFC 8221 forbids
     (
-        CipherAlgorithm(Encr.CHACHA20_POLY1305, "CHACHA20-POLY1305", None, 36, 4, 8, 1, 16, make_aead=ChaCha20Poly1305),
+        CipherAlgorithm(Encr.DES, "DES-CBC", None, 8, 0, 8, 8, make_raw=lambda key: _Cbc(TripleDES(key * 3))),
         (None,),
     ),
 )

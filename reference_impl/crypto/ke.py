@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 from reference_impl.crypto import brainpool224
 from reference_impl.crypto.curves import EcpExchange, X448Exchange, X25519Exchange
 from reference_impl.crypto.errors import CryptoError, UnsupportedAlgorithm
+from reference_impl.crypto.fips203 import MLKEM512PrivateKey, MLKEM512PublicKey
 from reference_impl.crypto.mlkem import SEED_SIZE, MlKemExchange, PublicKeyType, encapsulate
 from reference_impl.crypto.modp import ModpExchange
+from reference_impl.crypto.modp_subgroup import SUBGROUPS, SubgroupExchange
 from reference_impl.wire.quick import quick_init
 from reference_impl.wire.registries import Group
 
@@ -75,6 +77,12 @@ class KeyExchange:
 
 def _modp(group: Group, bits: int, private_size: int) -> KeyExchangeMethod:
     return KeyExchangeMethod(group, f"MODP-{bits}", private_size, bits // 8, partial(ModpExchange, bits))
+
+
+def _subgroup(group: Group, name: str) -> KeyExchangeMethod:
+    prime, _, order = SUBGROUPS[name]
+    size, private_size = prime.bit_length() // 8, order.bit_length() // 8
+    return KeyExchangeMethod(group, name, private_size, size, partial(SubgroupExchange, name), order)
 
 
 def _ecp(group: Group, curve: ec.EllipticCurve, order: int) -> KeyExchangeMethod:
@@ -138,6 +146,20 @@ METHODS: dict[Group, KeyExchangeMethod] = {
             response_size=1568,
             encapsulation=MLKEM1024PublicKey,
         ),
+        KeyExchangeMethod(
+            Group.ML_KEM_512,
+            "ML-KEM-512",
+            SEED_SIZE,
+            800,
+            partial(MlKemExchange, MLKEM512PrivateKey, 768),
+            response_size=768,
+            encapsulation=MLKEM512PublicKey,
+        ),
+        # RFC 8247, section 2.4: the first two MUST NOT, the others SHOULD NOT be used
+        _modp(Group.MODP_768, 768, 32),
+        _subgroup(Group.MODP_1024_160, "MODP-1024-160"),
+        _subgroup(Group.MODP_2048_224, "MODP-2048-224"),
+        _subgroup(Group.MODP_2048_256, "MODP-2048-256"),
     )
 }
 

@@ -1,6 +1,6 @@
 """ML-KEM as a key exchange: the initiator sends an encapsulation key, the responder a ciphertext.
 
-The codepoints are those of draft-ietf-ipsecme-ikev2-mlkem; ML-KEM-512 (group 35) is not offered by `cryptography`.
+The codepoints are those of draft-ietf-ipsecme-ikev2-mlkem; `cryptography` offers no ML-KEM-512 (group 35).
 """
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import (
@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 )
 
 from reference_impl.crypto.errors import InvalidPublicValue
+from reference_impl.crypto.fips203 import MLKEM512PrivateKey, MLKEM512PublicKey
 
 SEED_SIZE = 64
 
-PrivateKeyType = type[MLKEM768PrivateKey] | type[MLKEM1024PrivateKey]
-PublicKeyType = type[MLKEM768PublicKey] | type[MLKEM1024PublicKey]
+PrivateKeyType = type[MLKEM512PrivateKey] | type[MLKEM768PrivateKey] | type[MLKEM1024PrivateKey]
+PublicKeyType = type[MLKEM512PublicKey] | type[MLKEM768PublicKey] | type[MLKEM1024PublicKey]
 
 
 class MlKemExchange:

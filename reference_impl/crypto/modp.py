@@ -9,8 +9,9 @@ from reference_impl.crypto.errors import InvalidPublicValue
 
 GENERATOR = 2
 
-# k in p = 2^N - 2^(N-64) - 1 + 2^64 * (floor(2^(N-130) * pi) + k): RFC 2409, 6.2; RFC 3526, 2 to 7.
+# k in p = 2^N - 2^(N-64) - 1 + 2^64 * (floor(2^(N-130) * pi) + k): RFC 2409, 6.1 and 6.2; RFC 3526, 2 to 7.
 _OFFSETS = {
+    768: 149686,
     1024: 129093,
     1536: 741804,
     2048: 124476,

@@ -80,6 +80,7 @@ def _cmac_prf(key: bytes, data: bytes) -> bytes:
 PRFS: dict[Prf, PrfAlgorithm] = {
     algorithm.id: algorithm
     for algorithm in (
+        _hmac(Prf.HMAC_MD5, "HMAC-MD5", hashes.MD5()),
         _hmac(Prf.HMAC_SHA1, "HMAC-SHA1", hashes.SHA1()),
         PrfAlgorithm(Prf.AES128_XCBC, "AES-XCBC-PRF-128", 16, 16, _xcbc_prf, seed_nonce_size=8),
         _hmac(Prf.HMAC_SHA2_256, "HMAC-SHA2-256", hashes.SHA256()),

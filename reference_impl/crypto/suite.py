@@ -26,6 +26,15 @@ ENCR_KEYWORDS: dict[str, tuple[Encr, int | None]] = {
     **{f"camellia{bits}": (Encr.CAMELLIA_CBC, bits) for bits in _AES},
     "chacha20poly1305": (Encr.CHACHA20_POLY1305, None),
     "3des": (Encr.TRIPLE_DES, None),
+    "des": (Encr.DES, None),
+    **{f"camellia{bits}ctr": (Encr.CAMELLIA_CTR, bits) for bits in _AES},
+    **{f"camellia{bits}ccm16": (Encr.CAMELLIA_CCM_16, bits) for bits in _AES},
+    **{f"camellia{bits}ccm12": (Encr.CAMELLIA_CCM_12, bits) for bits in _AES},
+    **{f"camellia{bits}ccm8": (Encr.CAMELLIA_CCM_8, bits) for bits in _AES},
+    # strongSwan has no keywords for these
+    **{f"aes{bits}gcm16iiv": (Encr.AES_GCM_16_IIV, bits) for bits in _AES},
+    **{f"aes{bits}ccm8iiv": (Encr.AES_CCM_8_IIV, bits) for bits in _AES},
+    "chacha20poly1305iiv": (Encr.CHACHA20_POLY1305_IIV, None),
     "null": (Encr.NULL, None),
     "aes": (Encr.AES_CBC, 128),
     **{f"aes{bits}gcm": (Encr.AES_GCM_16, bits) for bits in _AES},
@@ -51,6 +60,7 @@ INTEG_KEYWORDS: dict[str, Integ] = {
 }
 PRF_KEYWORDS: dict[str, Prf] = {
     "prfsha1": Prf.HMAC_SHA1,
+    "prfmd5": Prf.HMAC_MD5,
     "prfsha256": Prf.HMAC_SHA2_256,
     "prfsha384": Prf.HMAC_SHA2_384,
     "prfsha512": Prf.HMAC_SHA2_512,
@@ -58,6 +68,7 @@ PRF_KEYWORDS: dict[str, Prf] = {
     "prfaescmac": Prf.AES128_CMAC,
 }
 GROUP_KEYWORDS: dict[str, Group] = {
+    "modp768": Group.MODP_768,
     "modp1024": Group.MODP_1024,
     "modp1536": Group.MODP_1536,
     "modp2048": Group.MODP_2048,
@@ -65,6 +76,9 @@ GROUP_KEYWORDS: dict[str, Group] = {
     "modp4096": Group.MODP_4096,
     "modp6144": Group.MODP_6144,
     "modp8192": Group.MODP_8192,
+    "modp1024s160": Group.MODP_1024_160,
+    "modp2048s224": Group.MODP_2048_224,
+    "modp2048s256": Group.MODP_2048_256,
     "ecp256": Group.ECP_256,
     "ecp384": Group.ECP_384,
     "ecp521": Group.ECP_521,
@@ -74,6 +88,7 @@ GROUP_KEYWORDS: dict[str, Group] = {
     "ecp512bp": Group.BRAINPOOL_P512R1,
     "curve25519": Group.CURVE25519,
     "curve448": Group.CURVE448,
+    "mlkem512": Group.ML_KEM_512,
     "mlkem768": Group.ML_KEM_768,
     "mlkem1024": Group.ML_KEM_1024,
     "x25519": Group.CURVE25519,
@@ -82,6 +97,7 @@ GROUP_KEYWORDS: dict[str, Group] = {
 # The PRF that a suite without a prf keyword takes from its integrity algorithm.
 _PRF_OF_INTEG: dict[Integ, Prf] = {
     Integ.HMAC_SHA1_96: Prf.HMAC_SHA1,
+    Integ.HMAC_MD5_96: Prf.HMAC_MD5,
     Integ.HMAC_SHA2_256_128: Prf.HMAC_SHA2_256,
     Integ.HMAC_SHA2_384_192: Prf.HMAC_SHA2_384,
     Integ.HMAC_SHA2_512_256: Prf.HMAC_SHA2_512,
@@ -163,6 +179,8 @@ def parse_ike(text: str) -> IkeSuite:
     encr, key_bits, integrity = words.cipher()
     if encr == Encr.NULL:
         raise UnsupportedAlgorithm(f"{text!r}: IKE is never protected with NULL encryption")
+    if cipher(encr, key_bits).implicit_iv:
+        raise UnsupportedAlgorithm(f"{text!r}: an implicit IV is for ESP alone (RFC 8750, section 7)")
     function = words.take(PRF_KEYWORDS) or _PRF_OF_INTEG.get(integrity)
     if function is None:
         raise UnsupportedAlgorithm(f"{text!r} needs a PRF, for example prfsha256")

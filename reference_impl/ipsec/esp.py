@@ -112,6 +112,44 @@ class CombinedTransform(_Sizes):
             raise IntegrityError("ESP integrity check value does not match") from None
 
 
+class ImplicitIvTransform(_Sizes):
+    """An AEAD cipher whose IV is the 64-bit sequence number and is not sent (RFC 8750 section 4).
+
+    Without extended sequence numbers the high half is zero.
+    """
+
+    __slots__ = ("_aead", "_salt")
+
+    def __init__(self, spi: int, esn: bool, protection: Protection, enc_key: bytes) -> None:
+        super().__init__(spi, esn, protection)
+        self.minimum -= self.iv_size
+        self.iv_size = 0
+        algorithm = protection.cipher
+        assert algorithm.make_aead is not None
+        split = algorithm.key_size - algorithm.salt_size
+        self._aead = algorithm.make_aead(enc_key[:split])
+        self._salt = enc_key[split:]
+
+    def seal(self, sequence: int, plaintext: bytes, iv: bytes | None = None) -> bytes:
+        if iv:
+            raise ValueError("an implicit IV is the sequence number and no other")
+        header, nonce, associated = self._framing(sequence)
+        return header + self._aead.encrypt(nonce, plaintext, associated)
+
+    def open(self, packet: bytes, sequence: int) -> bytes:
+        _, nonce, associated = self._framing(sequence)
+        try:
+            return self._aead.decrypt(nonce, packet[HEADER_SIZE:], associated)
+        except InvalidTag:
+            raise IntegrityError("ESP integrity check value does not match") from None
+
+    def _framing(self, sequence: int) -> tuple[bytes, bytes, bytes]:
+        """Header, nonce and associated data."""
+        header = _pack_header(self.spi, sequence & 0xFFFFFFFF)
+        full = sequence if self.esn else sequence & 0xFFFFFFFF
+        return header, self._salt + full.to_bytes(8, "big"), _pack_esn_aad(self.spi, full) if self.esn else header
+
+
 class SeparateTransform(_Sizes):
     """A cipher, then a MAC over the packet and, unsent, the high half of an extended sequence number.
 
@@ -126,7 +164,7 @@ class SeparateTransform(_Sizes):
         assert algorithm.make_raw is not None
         assert integ is not None
         self._cipher = algorithm.make_raw(enc_key)
-        self._counter_iv = algorithm.id == Encr.AES_CTR
+        self._counter_iv = algorithm.id in (Encr.AES_CTR, Encr.CAMELLIA_CTR)
         self._mac = integ.mac
         self._key = integ_key
 
@@ -154,6 +192,8 @@ def transform(spi: bytes | int, suite: EspSuite, enc_key: bytes, integ_key: byte
     """The transform of a negotiated suite. Raises UnsupportedAlgorithm, or CryptoError for keys of a wrong size."""
     number = spi if isinstance(spi, int) else int.from_bytes(spi, "big")
     protection = Protection(suite.cipher_algorithm(), suite.integ_algorithm(), enc_key, integ_key)
+    if protection.cipher.implicit_iv:
+        return ImplicitIvTransform(number, esn, protection, enc_key)
     if protection.cipher.aead:
         return CombinedTransform(number, esn, protection, enc_key)
     return SeparateTransform(number, esn, protection, enc_key, integ_key)

@@ -1,7 +1,7 @@
 """Key exchange against RFC 2409, 3526, 5903, 6954, 7748 and 8031, kyber-py, and the recipient tests of RFC 6989."""
 
 import pytest
-from kyber_py.ml_kem import ML_KEM_768, ML_KEM_1024  # type: ignore[import-untyped]
+from kyber_py.ml_kem import ML_KEM_512, ML_KEM_768, ML_KEM_1024  # type: ignore[import-untyped]
 
 from reference_impl.crypto import brainpool224, ke, modp
 from reference_impl.crypto.errors import CryptoError, InvalidPublicValue, UnsupportedAlgorithm
@@ -9,7 +9,7 @@ from reference_impl.crypto.tests.vectors import load
 from reference_impl.wire.registries import Group
 
 VECTORS = load("groups")
-MODP = {1024: 2, 1536: 5, 2048: 14, 3072: 15, 4096: 16, 6144: 17, 8192: 18}
+MODP = {768: 1, 1024: 2, 1536: 5, 2048: 14, 3072: 15, 4096: 16, 6144: 17, 8192: 18}
 EVERY = pytest.mark.parametrize("group", ke.METHODS, ids=lambda group: group.name)
 CURVES = [
     Group.ECP_256,
@@ -148,7 +148,9 @@ def test_impossible_private_value(group: Group) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "other"), [(Group.ML_KEM_768, ML_KEM_768), (Group.ML_KEM_1024, ML_KEM_1024)], ids=["768", "1024"]
+    ("group", "other"),
+    [(Group.ML_KEM_512, ML_KEM_512), (Group.ML_KEM_768, ML_KEM_768), (Group.ML_KEM_1024, ML_KEM_1024)],
+    ids=["512", "768", "1024"],
 )
 def test_ml_kem_against_kyber_py(group: Group, other: object) -> None:
     seed = bytes(range(64))
@@ -168,7 +170,7 @@ def test_ml_kem_encapsulation_key_check() -> None:
 
 
 def test_unsupported_group() -> None:
-    for group in (Group.NONE, Group.MODP_768, Group.ML_KEM_512, Group(4711)):
+    for group in (Group.NONE, Group.ECP_192, Group.GOST3410_2012_256, Group(4711)):
         with pytest.raises(UnsupportedAlgorithm):
             ke.key_exchange(group)
         with pytest.raises(UnsupportedAlgorithm):

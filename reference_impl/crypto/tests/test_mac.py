@@ -69,7 +69,7 @@ def test_prf_plus_stops_at_255_blocks() -> None:
 
 def test_unknown_transforms() -> None:
     with pytest.raises(UnsupportedAlgorithm):
-        prf(Prf.HMAC_MD5)
+        prf(Prf.HMAC_TIGER)
     with pytest.raises(UnsupportedAlgorithm):
         prf(Prf(4711))
     with pytest.raises(UnsupportedAlgorithm):

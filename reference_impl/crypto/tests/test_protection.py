@@ -157,7 +157,9 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         (Encr.AES_GCM_16, 512),
         (Encr.CHACHA20_POLY1305, 256),
         (Encr.TRIPLE_DES, 192),
-        (Encr.DES, None),
+        (Encr.DES, 64),
+        (Encr.DES_IV64, None),
+        (Encr.RC5, 128),
         (Encr(4711), 128),
     ],
 )

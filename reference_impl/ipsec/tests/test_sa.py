@@ -36,6 +36,14 @@ SUITES = [
     "3des-sha1",
     "null-sha256",
     "camellia128-sha256",
+    "camellia256ctr-sha256",
+    "camellia128ccm16",
+    "camellia192ccm12",
+    "camellia256ccm8",
+    "aes256gcm16iiv",
+    "aes128ccm8iiv",
+    "chacha20poly1305iiv",
+    "des-md5",
 ]
 PING4 = build_icmp_echo("10.1.0.1", "10.2.0.1", 1, 2, b"x" * 57)
 PING6 = build_icmp_echo("2001:db8:1::1", "2001:db8:2::1", 1, 2, b"x" * 60)
@@ -114,6 +122,24 @@ def test_transport_mode_refuses_a_fragment() -> None:
         outbound.encapsulate(PING4[:6] + b"\x20\0" + PING4[8:])
     assert caught.value.reason is Discard.FRAGMENT_IN_TRANSPORT
     assert outbound.sequence == 0
+
+
+@pytest.mark.parametrize(
+    ("implicit", "explicit"),
+    [("aes256gcm16iiv", "aes256gcm16"), ("aes128ccm8iiv", "aes128ccm8"), ("chacha20poly1305iiv", "chacha20poly1305")],
+)
+@pytest.mark.parametrize("esn", [False, True])
+def test_an_implicit_iv_is_the_sequence_number_and_not_sent(implicit: str, explicit: str, esn: bool) -> None:
+    sequence = 0x500000007
+    short = transform(implicit, esn=esn)
+    full = sequence if esn else sequence & 0xFFFFFFFF
+    long = transform(explicit, esn=esn).seal(full, b"plaintext of 24 octets..", full.to_bytes(8))
+    sealed = short.seal(sequence, b"plaintext of 24 octets..")
+    assert sealed == long[:8] + long[16:]
+    assert (short.iv_size, short.minimum) == (0, transform(explicit).minimum - 8)
+    assert short.open(sealed, sequence) == b"plaintext of 24 octets.."
+    with pytest.raises(ValueError, match="implicit"):
+        short.seal(sequence, b"plaintext of 24 octets..", bytes(8))
 
 
 @pytest.mark.parametrize("suite", ["aes128gcm16", "aes128-sha256"])
