@@ -6,7 +6,18 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from conformance.tester import Accepted, ChildSa, IkeSa, Inconclusive, Kind, NotApplicable, Received, Tester, automatic
+from conformance.tester import (
+    Accepted,
+    ChildSa,
+    Empty,
+    IkeSa,
+    Inconclusive,
+    Kind,
+    NotApplicable,
+    Received,
+    Tester,
+    automatic,
+)
 from conformance.tester.child_exchanges import ChildExchange
 from conformance.tester.proposals import group as group_transform
 from reference_impl.crypto.suite import parse_esp, parse_ike
@@ -19,6 +30,7 @@ from reference_impl.wire.simple import NoncePayload
 T = TypeVar("T")
 LINGER_STEP = 0.5
 
+SOON = 0.1
 SPARE_GROUPS = (Group.ECP_521, Group.CURVE448, Group.MODP_4096, Group.BRAINPOOL_P256R1, Group.MODP_1536)
 
 
@@ -173,6 +185,21 @@ def _taken(made: T | None) -> T:
     return made
 
 
+def expect_answers(sa: IkeSa, requirement: str | None = None) -> None:
+    """Fail unless the device answers on an IKE SA that was made a moment ago.
+
+    The request is soon repeated: it may come while the device is still computing the keys, and be dropped.
+    """
+    tester = sa.tester
+    sent, reply = sa.send_request(), None
+    for _ in range(max(1, round(tester.profile.timing.answer / SOON))):
+        reply = sa.await_reply(sent, SOON, retransmit=False)
+        if reply is not None:
+            break
+        sa.send_raw(sent.datagrams[0], note="the same request again")
+    tester.expects(reply, Empty(), requirement)
+
+
 def demand_group(sa: IkeSa, received: Received, group: Group) -> Received:
     """Answer the device's request by INVALID_KE_PAYLOAD with this group; its next. Inconclusive when none comes."""
     sa.answer(received, [NotifyPayload(NotifyType.INVALID_KE_PAYLOAD, int(group).to_bytes(2, "big"))])
@@ -182,15 +209,17 @@ def demand_group(sa: IkeSa, received: Received, group: Group) -> Received:
     return second
 
 
-def expect_ike_kept(sa: IkeSa, refused: Received) -> None:
-    """Fail when the device deletes the IKE SA after the answer to its request `refused`."""
-    closes = any(deletes_ike(decoded(item)) for item in new_requests(sa, refused))
+def expect_ike_kept(sa: IkeSa, received: Received, error: NotifyType) -> None:
+    """Refuse the device's request with `error`; fail when it then deletes the IKE SA."""
+    sa.answer(received, [NotifyPayload(error)])
+    closes = any(deletes_ike(decoded(item)) for item in new_requests(sa, received))
     sa.tester.check(not closes, "the IKE SA goes on", "its Delete")
 
 
-def expect_no_retry(sa: IkeSa, refused: Received) -> None:
-    """Fail when the device sends another CREATE_CHILD_SA request right after the answer to `refused`."""
-    requests = [item for item in new_requests(sa, refused) if decoded(item).exchange == ExchangeType.CREATE_CHILD_SA]
+def expect_no_retry(sa: IkeSa, received: Received) -> None:
+    """Answer the device's request with TEMPORARY_FAILURE; fail when it sends another CREATE_CHILD_SA right after."""
+    sa.answer(received, [NotifyPayload(NotifyType.TEMPORARY_FAILURE)])
+    requests = [item for item in new_requests(sa, received) if decoded(item).exchange == ExchangeType.CREATE_CHILD_SA]
     again = ", ".join(item.text() for item in requests)
     sa.tester.check(not requests, "no CREATE_CHILD_SA request for now", again)
 

@@ -27,7 +27,7 @@ def test_child_during_ike_rekey(tester: Tester, work: str) -> None:
     tester.expects(sa.try_child(rekey=sa.child if work == "rekey" else None).reply, LATER)
     new = automatic.answer_ike_rekey(sa, received)
     if new is not None:
-        tester.expects(new.liveness(), Empty())
+        evidence.expect_answers(new)
 
 
 @covers(
@@ -42,7 +42,7 @@ def test_child_delete_during_ike_rekey(tester: Tester) -> None:
     tester.expects(sa.delete_child(), Deleted())
     new = automatic.answer_ike_rekey(sa, received)
     if new is not None:
-        tester.expects(new.liveness(), Empty())
+        evidence.expect_answers(new)
 
 
 @covers(
@@ -90,7 +90,7 @@ def test_ike_rekey_of_rekeyed_ike(tester: Tester) -> None:
     received = triggered(tester, sa, "rekey_ike", CREATE)
     new = evidence.accept_ike_rekey(sa, received)
     # On the new SA only when it has processed our response; before that, both rekeys would be simultaneous.
-    tester.expects(new.liveness(), Empty())
+    evidence.expect_answers(new)
     tester.expects(sa.try_rekey_ike().reply, LATER)
     closing = evidence.next_request(sa, received)
     if closing is not None and deletes_ike(decoded(closing)):
