@@ -20,6 +20,8 @@ from vectors.nist import load_nist
 from vectors.readme import README, with_table
 from vectors.transcripts import engine as engines
 from vectors.transcripts import model as transcripts
+from vectors.transcripts.overview import OVERVIEW
+from vectors.transcripts.overview import text as overview
 
 _folder = click.option(
     "--data", type=click.Path(path_type=Path), default=DATA, help="The folder with the vector files."
@@ -246,11 +248,17 @@ def _print(comparison: Comparison, detail: bool) -> None:
 @main.command("readme")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the table is not current.")
 def readme_(check: bool) -> None:
-    """Write the table of sets in vectors/README.md anew."""
-    old = README.read_text(encoding="utf-8")
-    new = with_table(old, [load(path) for path in files()])
+    """Write the tables in vectors/README.md and vectors/TRANSCRIPTS.md anew."""
+    exchanges = [transcripts.load(path) for path in transcripts.files()]
+    new = {
+        README: with_table(README.read_text(encoding="utf-8"), [load(path) for path in files()]),
+        OVERVIEW: overview(exchanges),
+    }
+    stale = [path for path, text in new.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check:
-        click.echo("current" if new == old else "the table is not current: run `python -m vectors readme`")
-        raise SystemExit(new != old)
-    README.write_text(new, encoding="utf-8")
-    click.echo(f"{README}: written")
+        names = ", ".join(path.name for path in stale)
+        click.echo(f"not current: {names}; run `python -m vectors readme`" if stale else "current")
+        raise SystemExit(bool(stale))
+    for path in stale:
+        path.write_text(new[path], encoding="utf-8")
+        click.echo(f"{path}: written")

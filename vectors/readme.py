@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vectors.disagreements import known
 from vectors.model import VectorSet
+from vectors.operations import OPERATIONS, Kind
 
 README = Path(__file__).parent / "README.md"
 
@@ -36,9 +37,26 @@ def differences() -> str:
     return "\n".join(rows)
 
 
+def operations() -> str:
+    """Markdown, one row per operation."""
+    rows = ["| operation | what it does | inputs | outputs |", "| --- | --- | --- | --- |"]
+    for each in OPERATIONS.values():
+        inputs = [f"*{text}*" if name in each.optional else text for name, text in _named(each.inputs)]
+        outputs = [text for _, text in _named(each.outputs)]
+        rows.append(f"| `{each.name}` | {each.sentence} | {', '.join(inputs)} | {', '.join(outputs)} |")
+    return "\n".join(rows)
+
+
+def _named(kinds: dict[str, Kind]) -> list[tuple[str, str]]:
+    letters = {Kind.OCTETS: "", Kind.NUMBER: " N", Kind.NAME: " A", Kind.FLAG: " F"}
+    return [(name, f"{name}{letters[kind]}") for name, kind in kinds.items()]
+
+
 def with_table(text: str, sets: Iterable[VectorSet]) -> str:
     """The README's text with the tables replaced. Raises ValueError without their markers."""
-    return _between(_between(text, "sets", table(sets)), "differences", differences())
+    for name, content in (("sets", table(sets)), ("differences", differences()), ("operations", operations())):
+        text = _between(text, name, content)
+    return text
 
 
 def _between(text: str, name: str, content: str) -> str:

@@ -190,7 +190,7 @@ def _refusing(
         try:
             return function(inputs)
         except (WireError, CryptoError, ValueError) as error:
-            raise Refused(str(error)) from error
+            raise Refused(str(error) or type(error).__name__) from error
 
     return refusing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from peers.lab import Lab, Net
 from vectors.model import VectorError
 from vectors.recording.exchange import ExchangeError, OurEnd
 from vectors.recording.foreign import ForeignEnd
+from vectors.recording.libreswan import Pluto
 from vectors.recording.recipe import Recipe
 from vectors.recording.recipes import RECIPES
 from vectors.recording.recorder import record
@@ -24,8 +26,15 @@ def _foreign(
 ) -> ForeignEnd:
     key = (recipe.peer, recipe.settings)
     if key not in running:
-        running[key] = Charon.start(lab, network, recipe.peer, recipe.settings)
+        if recipe.peer.startswith("strongswan"):
+            running[key] = Charon.start(lab, network, recipe.peer, recipe.settings)
+        else:
+            running[key] = Pluto.start(lab, network)
     return running[key]
+
+
+# TEST-NET-2. Our end is not the host's own address, so that no IPsec policy of a peer catches the lab's own traffic.
+SUBNET, OURS = "198.51.100.0/24", "198.51.100.200"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,14 +50,15 @@ def main(names: tuple[str, ...], out: Path, missing: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     failed = 0
     with Lab() as lab:
-        network = lab.fixed_network("vectors")
+        network = lab.network("vectors", subnet=SUBNET)
         running: dict[tuple[str, tuple[str, ...]], ForeignEnd] = {}
-        ours = OurEnd(network.gateway)
+        subprocess.run(["ip", "address", "add", f"{OURS}/32", "dev", network.interface], check=True)
+        ours = OurEnd(OURS)
         try:
             for recipe in chosen:
                 try:
                     click.echo(record(recipe, ours, _foreign(running, recipe, lab, network), out))
-                except (ExchangeError, EngineDifference, VectorError, LabError) as error:
+                except (ExchangeError, EngineDifference, VectorError, LabError, ValueError) as error:
                     failed += 1
                     click.echo(f"{recipe.name}: {error}", err=True)
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from reference_impl.crypto import auth
+from reference_impl.crypto.prf import PrfAlgorithm
 from reference_impl.wire.base import Payload
 from reference_impl.wire.message import Message
 from reference_impl.wire.registries import AuthMethod
@@ -40,10 +41,10 @@ def nat_preimage(hashed: bytes, message: Message, endpoint: str) -> tuple[str, i
     return None
 
 
-def authority(document: Document, number: int, request: CertReqPayload, credentials: dict[str, dict[str, str]]) -> None:
+def authority(document: Document, number: int, request: CertReqPayload, ends: dict[str, dict[str, str]]) -> None:
     """The hash in a CERTREQ payload, as the hash of the CA's key."""
-    anchor = next((each["trust_anchor"] for each in credentials.values() if "trust_anchor" in each), None)
-    if anchor is None:
+    anchor = next((each["trust_anchor"] for each in ends.values() if "trust_anchor" in each), None)
+    if anchor is None or not request.authorities:
         return
     name = "CA_hash"
     hashed = request.authorities[0]
@@ -53,6 +54,14 @@ def authority(document: Document, number: int, request: CertReqPayload, credenti
     document.value(name, "SHA-1 of the CA's SubjectPublicKeyInfo (RFC 7296, section 3.7)", hashed)
     if fresh:
         document.case(name, "ikev2-ca-hash", {"certificate": anchor}, {"hash": f"@{name}"})
+
+
+def credentials(document: Document, letter: str, given: dict[str, str]) -> None:
+    """The case of a certificate and its private key by themselves."""
+    if "certificate" in given:
+        inputs = {"certificate": given["certificate"], "authority": given["trust_anchor"]}
+        inputs["private_key"] = given["private_key"]
+        document.case(f"certificate_{letter}", "certificate", inputs, {"verified": True})
 
 
 def observe(observer: Observer, number: int, sa: IkeSa, side: str, payloads: tuple[Payload, ...]) -> None:
@@ -81,12 +90,30 @@ def observe(observer: Observer, number: int, sa: IkeSa, side: str, payloads: tup
     inputs |= {"nonce": f"@N{other}", "id": f"@ID{side}'"}
     document.case(f"signed-octets-{side}", "ikev2-signed-octets", inputs, {"maced_id": f"@{maced}", "octets": signed})
     document.value(f"AUTH_{side}", f"The {ENDS[side]}'s AUTH data, method {proof.method.name}", proof.data)
-    credentials = observer.credentials[ENDS[side]]
+    given = observer.credentials[ENDS[side]]
     if proof.method == AuthMethod.SHARED_KEY_MIC:
-        inputs = {"prf": prf_name(prf), "psk": credentials["psk"], "octets": signed}
+        inputs = {"prf": prf_name(prf), "psk": given["psk"], "octets": signed}
         document.case(f"AUTH_{side}", "ikev2-psk-auth", inputs, {"auth": f"@AUTH_{side}"})
+        _other_key(observer, side, prf, octets, inputs)
         return
-    _signature(observer, side, proof, octets, signed, credentials, payloads)
+    _signature(observer, side, proof, octets, signed, given, payloads)
+
+
+def _other_key(
+    observer: Observer,
+    side: str,
+    prf: PrfAlgorithm,
+    octets: bytes,
+    inputs: dict[str, str],
+) -> None:
+    """What an end that has another pre-shared key computes in its place."""
+    psk = observer.credentials[ENDS[{"i": "r", "r": "i"}[side]]].get("psk", inputs["psk"])
+    if psk == inputs["psk"]:
+        return
+    name = f"AUTH_{side}-expected"
+    data = auth.psk_auth(prf, observer.document.names[psk[1:]], octets)
+    observer.document.value(name, "What the other end expects there, with its own pre-shared key", data)
+    observer.document.case(name, "ikev2-psk-auth", {**inputs, "psk": psk}, {"auth": f"@{name}"})
 
 
 def _own(payload: Payload, side: str) -> bool:
@@ -99,17 +126,17 @@ def _signature(
     proof: AuthPayload,
     octets: bytes,
     signed: str,
-    credentials: dict[str, str],
+    given: dict[str, str],
     payloads: tuple[Payload, ...],
 ) -> None:
     document = observer.document
-    certificate = document.names[credentials["certificate"][1:]]
+    certificate = document.names[given["certificate"][1:]]
     sent = [each.data for each in payloads if isinstance(each, CertPayload)]
     if sent and sent[0] != certificate:
         raise ValueError(f"the {ENDS[side]} sends another certificate")
     key = x509.load_der_x509_certificate(certificate).public_key()
     scheme = auth.verify(proof.method, key, octets, proof.data).name
-    inputs = {"method": int(proof.method), "certificate": credentials["certificate"], "octets": signed}
+    inputs = {"method": int(proof.method), "certificate": given["certificate"], "octets": signed}
     expected = {"scheme": scheme}
     document.case(f"AUTH_{side}-verify", "ikev2-verify", {**inputs, "auth": f"@AUTH_{side}"}, expected)
     ours = ENDS[side] == observer.role
@@ -118,7 +145,7 @@ def _signature(
     making = {
         "method": int(proof.method),
         "scheme": scheme,
-        "private_key": credentials["private_key"],
+        "private_key": given["private_key"],
         "octets": signed,
     }
     if scheme.startswith("rsa-pss"):

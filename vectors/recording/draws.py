@@ -48,12 +48,12 @@ class Draws:
                     document.value(f"random_{label}", says, draw)
 
     def expressions(self, document: Document) -> list[str]:
-        """Each draw as a reference to what it became, or as it is."""
+        """Each draw as a reference to what it became; one that left no trace is octets that stand elsewhere."""
         known = {octets: f"@{name}" for name, octets in document.names.items()}
         for message in document.messages:
             if "iv" in message:
                 known.setdefault(bytes.fromhex(message["iv"]), f"@message-{message['number']}.iv")
-        return [known.get(draw, draw.hex()) for draw in self.log]
+        return [known.get(draw, f"@message-1.bytes[:{len(draw)}]") for draw in self.log]
 
     def salt(self, size: int) -> bytes:
         """The latest draw of a size: what the latest signature took as its salt."""

@@ -63,6 +63,14 @@ class OurEnd:
         perform(self.engine, command, self.now)
         self._flush()
 
+    def leave_half_open(self) -> None:
+        """Start an IKE SA and do not go on: the peer has a half-open IKE SA then, and asks others for a cookie."""
+        perform(self.engine, {"command": "initiate"}, 0.0)
+        for each in self.engine.take_output():
+            self._sockets[each.local.port].sendto(each.data, (each.remote.address, each.remote.port))
+        if not select.select(list(self._sockets.values()), [], [], 5)[0]:
+            raise ExchangeError("no answer to the request for a half-open IKE SA")
+
     def _flush(self) -> None:
         if self.engine.last_internal_error is not None:
             raise ExchangeError(f"the engine failed: {self.engine.last_internal_error!r}")
@@ -71,6 +79,8 @@ class OurEnd:
             marker = each.local.port == PORTS[1]
             data = each.data[4:] if marker else each.data
             self.seen.append(Seen(self.role, self.now, data, marker, str(each.local), str(each.remote)))
+            # charon ignores what comes while it is still busy with its own last message
+            time.sleep(0.02)
             self._sockets[each.local.port].sendto(each.data, (each.remote.address, each.remote.port))
 
     def settle(self, quiet: float, enough: Callable[[], bool] = lambda: True, timeout: float = 8.0) -> None:

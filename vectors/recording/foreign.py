@@ -13,6 +13,7 @@ class ForeignEnd(Protocol):
 
     address: str
     by: str  # name, version and distribution, for the transcript
+    says: str  # where it says which secrets it has
     quiet: float  # seconds after which it sends nothing more by itself
 
     def configure(self, recipe: Recipe, our_address: str) -> None:
@@ -21,11 +22,11 @@ class ForeignEnd(Protocol):
     def command(self, name: str, arguments: Mapping[str, Any]) -> None:
         """initiate, rekey-ike, rekey-child, delete-ike, delete-child, create-child, liveness."""
 
-    def secrets(self) -> set[bytes]:
-        """Every secret value that it has logged since `configure`."""
+    def has(self, octets: bytes) -> bool:
+        """Whether it has had this secret value since `configure`, by its own log or kernel."""
 
-    def established(self) -> bool:
-        """Whether it has an established IKE SA."""
+    def logs_value(self, name: str) -> bool:
+        """Whether `has` can know the value of this name at all."""
 
     def finish(self) -> None:
         """Forget every SA and the connection."""

@@ -190,6 +190,9 @@ class Observer:
     def _retry(self, number: int, message: Message) -> None:
         (asked, response), (before, _) = self._init[-1], self._init[-2]
         inputs = {"request": f"@message-{before}.bytes", "response": f"@message-{asked}.bytes"}
+        if _unchanging(message) != _unchanging(self._init[-2][1]):
+            # RFC 7296, section 1.2, asks for the same suites, not for their order: this end puts another one first
+            return
         wanted = response.notify(NotifyType.INVALID_KE_PAYLOAD)
         ke_ = message.get(KePayload)
         if wanted is not None and ke_ is not None:
@@ -430,3 +433,13 @@ class Observer:
         inputs = {"prf": prf_name(prf), **suite_inputs(cipher, integ), "sk_d": f"@SK_d{sa.label}"}
         inputs |= {"ni": f"@Ni{label}", "nr": f"@Nr{label}"} | ({"shared": shared} if shared else {})
         document.case(f"child-keys{label}", "ikev2-child-keys", inputs, expected)
+
+
+def _unchanging(message: Message) -> list[Payload]:
+    """What a retry repeats."""
+    return [
+        each
+        for each in message.payloads
+        if not isinstance(each, KePayload)
+        and not (isinstance(each, NotifyPayload) and each.notify == NotifyType.COOKIE)
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from vectors.recording import credentials
@@ -20,7 +21,8 @@ class Recipe:
     Suites are in strongSwan's keywords; `peer_ike` and `peer_esp` are the other end's where they differ. `auth` is
     `psk` or a kind of credentials, `auth_peer` the other end's. `engine` are further settings of our engine, `options`
     of the peer's connection, `settings` lines of its global configuration. A step is "initiate", or (who, command,
-    arguments) with who "ours" or "peer". `outcome` is "established", or a notification that ends it.
+    arguments) with who "ours" or "peer". `outcome` is "established", or a notification that ends it; `shows` must stand
+    in the summaries of the messages.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Recipe:
     settings: tuple[str, ...] = ()
     steps: tuple[Any, ...] = ("initiate",)
     outcome: str = "established"
+    shows: tuple[str, ...] = ()
 
     @property
     def theirs(self) -> str:
@@ -59,3 +62,8 @@ class Recipe:
         """What is behind an end."""
         key = "local_ts" if role == self.ours else "remote_ts"
         return list(self.engine.get(key, [NETWORKS[role]]))
+
+
+def halves(networks: list[str]) -> list[str]:
+    """The lower half of each network."""
+    return [str(next(ip_network(network).subnets())) for network in networks]

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vectors.recording import credentials
+from vectors.recording import authentication, credentials
+from vectors.recording.document import Document
 from vectors.recording.draws import Draws
 from vectors.recording.exchange import ExchangeError, OurEnd
 from vectors.recording.foreign import ForeignEnd
 from vectors.recording.observer import Observer
-from vectors.recording.recipe import PSK, Recipe
+from vectors.recording.recipe import PSK, Recipe, halves
 from vectors.transcripts import engine as engines
 from vectors.transcripts import model
 
@@ -28,17 +29,21 @@ def record(recipe: Recipe, ours: OurEnd, foreign: ForeignEnd, folder: Path) -> P
     foreign.configure(recipe, ours.address)
     try:
         engine = engines.make_engine(settings, ends, observer.document.names, draws)
+        if recipe.options.get("half_open"):
+            spare = engines.make_engine(settings, ends, observer.document.names, Draws(f"{recipe.name} half-open"))
+            ours.begin(spare, recipe.ours)
+            ours.leave_half_open()
         ours.begin(engine, recipe.ours)
         for step in recipe.steps:
             _step(step, recipe, ours, foreign)
-        logged = foreign.secrets()
+        for seen in ours.seen:
+            observer.see(seen)
+        _check_outcome(recipe, observer, ours)
+        text = _confirmation(recipe, observer, foreign)
     finally:
         foreign.finish()
     settings["script"] = ours.script
-    for seen in ours.seen:
-        observer.see(seen)
-    _check_outcome(recipe, observer, ours)
-    raw = _assemble(recipe, observer, foreign, ends, settings, logged)
+    raw = _assemble(recipe, observer, foreign, ends, settings, text)
     path = folder / f"{recipe.name}.json"
     transcript = model.unfold(path, raw)
     engines.replay(transcript)
@@ -64,6 +69,11 @@ def _step(step: Any, recipe: Recipe, ours: OurEnd, foreign: ForeignEnd) -> None:
         who, name, arguments = (*step, {})[:3]
     before = len(ours.seen)
     if who == "ours":
+        if name == "create-child":
+            arguments = {
+                "local_ts": halves(recipe.networks(recipe.ours)),
+                "remote_ts": halves(recipe.networks(recipe.theirs)),
+            }
         ours.command({"command": name, **arguments})
     else:
         foreign.command(name, arguments)
@@ -78,7 +88,9 @@ def _ends(recipe: Recipe, observer: Observer, ours: OurEnd, foreign: ForeignEnd)
         mine, letter = role == recipe.ours, role[0]
         kind = recipe.kind(role)
         if kind == "psk":
-            given = {"psk": document.value("psk", "The pre-shared key", PSK)}
+            psk, other = PSK, recipe.options.get("psk", PSK)
+            name = "psk" if psk == other else f"psk_{letter}"
+            given = {"psk": document.value(name, "The pre-shared key", psk if mine else other)}
         else:
             certificate, key = credentials.load(role, kind)
             given = {
@@ -93,17 +105,42 @@ def _ends(recipe: Recipe, observer: Observer, ours: OurEnd, foreign: ForeignEnd)
             "credentials": given,
         }
         observer.credentials[role] = given
+    for role, given in observer.credentials.items():
+        authentication.credentials(document, role[0], given)
     return ends
 
 
+def _forget_unused_psk(document: Document, ends: dict[str, Any]) -> None:
+    """A key that no message depends on, because there was no IKE_AUTH, is not a part of the transcript."""
+    if "psk" in document.names and not any("@psk" in case["inputs"].values() for case in document.cases):
+        document.values = [value for value in document.values if value["name"] != "psk"]
+        del document.names["psk"]
+        for end in ends.values():
+            end["credentials"] = {}
+
+
 def _check_outcome(recipe: Recipe, observer: Observer, ours: OurEnd) -> None:
-    if recipe.outcome == "established":
-        if not ours.established():
-            raise ExchangeError(f"no IKE SA with a Child SA: {ours.rejected()}")
-        return
+    if recipe.outcome == "established" and not ours.established():
+        raise ExchangeError(f"no IKE SA with a Child SA: {ours.rejected()}")
     summaries = " ".join(message["summary"] for message in observer.document.messages)
-    if f"N({recipe.outcome})" not in summaries:
-        raise ExchangeError(f"no {recipe.outcome} in {summaries}")
+    wanted = list(recipe.shows)
+    if recipe.outcome != "established":
+        wanted.append(f"N({recipe.outcome})")
+    for text in wanted:
+        if text not in summaries:
+            raise ExchangeError(f"no {text} in {summaries}")
+
+
+def _confirmation(recipe: Recipe, observer: Observer, foreign: ForeignEnd) -> str:
+    """What the foreign end confirms. Raises ExchangeError if it has other values than we have."""
+    text = f"{foreign.by} was the {recipe.theirs}."
+    if recipe.outcome == "established":
+        text = f"{foreign.by} was the {recipe.theirs} and completed the exchanges with the messages given here."
+    known = [name for name in observer.secrets if foreign.logs_value(name)]
+    missing = [name for name in known if not foreign.has(observer.document.names[name])]
+    if missing:
+        raise ExchangeError(f"{foreign.by} logged other values than {', '.join(missing)}")
+    return f"{text} {foreign.says} the same {', '.join(known)}." if known else text
 
 
 def _assemble(
@@ -112,18 +149,12 @@ def _assemble(
     foreign: ForeignEnd,
     ends: dict[str, Any],
     settings: dict[str, Any],
-    logged: set[bytes],
+    text: str,
 ) -> dict[str, Any]:
     document = observer.document
+    _forget_unused_psk(document, ends)
     ends[recipe.ours]["random"] = observer.draws.expressions(document)
     document.place_values()
-    missing = [name for name in observer.secrets if document.names[name] not in logged]
-    found = [name for name in observer.secrets if name not in missing]
-    if logged and missing:
-        raise ExchangeError(f"{foreign.by} logged other values than {', '.join(missing)}")
-    text = f"{foreign.by} was the {recipe.theirs} and took every message of ours."
-    if found:
-        text += f" Its log has the same {', '.join(found)}."
     return {
         "schema": "ikeproof-transcripts/1",
         "transcript": recipe.name,

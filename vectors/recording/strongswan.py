@@ -12,14 +12,16 @@ from peers.keys import charon_secrets
 from peers.lab import Lab, Net
 from peers.strongswan.driver import StrongswanDriver
 from vectors.recording import credentials
-from vectors.recording.recipe import PSK, Recipe
+from vectors.recording.recipe import PSK, Recipe, halves
 
 NAMES = {"strongswan-5.9": "Debian 12", "strongswan-6.0": "Debian 13"}
 PROTECTED = "10.1.0.1/24 10.2.0.1/24"
 CONNECTION = "transcript"
+SECOND = "second"
 # Long enough that nothing is sent twice while a transcript is recorded.
+# With raw ESP the user-space data plane claims no NAT (strongSwan 6.0).
 _SETTINGS = """charon {{
-    dos_protection = no
+    plugins {{ kernel-libipsec {{ raw_esp = yes }} }}
     block_threshold = 0
     retransmit_timeout = 20.0
     {further}
@@ -31,6 +33,7 @@ class Charon(StrongswanDriver):
     """A strongSwan in a container of its own, with these lines in its configuration."""
 
     quiet = 0.15
+    says = "Its own log has"
 
     @classmethod
     def start(cls, lab: Lab, network: Net, image: str, lines: tuple[str, ...]) -> Charon:
@@ -106,11 +109,17 @@ class Charon(StrongswanDriver):
         }
 
     def _further(self, recipe: Recipe, child: dict[str, Any]) -> dict[str, Any]:
-        return {name: {**child, **changes} for name, changes in recipe.options.get("children", {}).items()}
+        """A second child is for halves of the networks: charon starts none with the same traffic selectors."""
+        if not recipe.options.get("second_child"):
+            return {}
+        selectors = {"local_ts": recipe.theirs, "remote_ts": recipe.ours}
+        return {SECOND: {**child, **{name: halves(recipe.networks(role)) for name, role in selectors.items()}}}
 
     def _end(self, recipe: Recipe, role: str, option: str, *, local: bool) -> dict[str, Any]:
         kind = recipe.kind(role)
         section: dict[str, Any] = {"id": f"fqdn:{recipe.identity(role)}"}
+        if not local:
+            section["id"] = recipe.options.get("identity_remote", section["id"])
         if kind == "psk":
             return section | {"auth": "psk"}
         section["auth"] = recipe.options.get(option, "pubkey")
@@ -137,13 +146,13 @@ class Charon(StrongswanDriver):
         }
         actions[name](spi)
 
-    def secrets(self) -> set[bytes]:
-        """Shared secrets, SKEYSEED, SK_* and the keys of ESP."""
-        return {data for _, data in charon_secrets(self.logs()[self._start :])}
+    def has(self, octets: bytes) -> bool:
+        """Whether charon logged the value: shared secrets, SKEYSEED, SK_* and the keys of ESP."""
+        return octets in {data for _, data in charon_secrets(self.logs()[self._start :])}
 
-    def established(self) -> bool:
-        """As its state says."""
-        return any(view.established for view in self.state())
+    def logs_value(self, name: str) -> bool:
+        """It logs all of them."""
+        return True
 
     def finish(self) -> None:
         """Without waiting for our answers."""

@@ -87,8 +87,12 @@ def _auth(
     local: bool,
 ) -> AuthConfig:
     credentials = {name: evaluate(text, names) for name, text in end["credentials"].items()}
+    if not credentials:
+        return AuthConfig(AuthKind.PSK)
     if "psk" in credentials:
-        return AuthConfig(AuthKind.PSK, psk=credentials["psk"])
+        # where the ends have different keys, the engine knows its own only
+        known = end if local else other
+        return AuthConfig(AuthKind.PSK, psk=evaluate(known["credentials"].get("psk", end["credentials"]["psk"]), names))
     hashes = tuple(HashAlgorithm[name] for name in settings.get("hashes", HASHES))
     certificate = x509.load_der_x509_certificate(credentials["certificate"])
     anchor = x509.load_der_x509_certificate(credentials["trust_anchor"])
@@ -107,7 +111,6 @@ def _auth(
 
 def make_engine(settings: Mapping[str, Any], ends: Mapping[str, Any], names: Mapping[str, bytes], rng: Rng) -> Engine:
     """An engine for one end of a transcript."""
-    secret = evaluate(settings.get("cookie_secret", ""), names)
     engine = Engine(
         EngineConfig(
             connections=(connection(settings, ends, names, rng),),
@@ -115,9 +118,8 @@ def make_engine(settings: Mapping[str, Any], ends: Mapping[str, Any], names: Map
             cookie_threshold=settings.get("cookie_threshold", 32),
             wall_clock=lambda: WALL_CLOCK,
         ),
-        lambda size: secret.ljust(size, b"\0"),
+        bytes,  # what the engine draws when it is made is the secret of its cookies: zeros
     )
-    # what the engine draws when it is made is the secret of its cookies, which few transcripts have
     engine.rng = rng
     return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -61,6 +61,11 @@ def _validator() -> Draft202012Validator:
 def files(folder: Path = TRANSCRIPTS) -> list[Path]:
     """The transcript files of a folder, by name."""
     return sorted(folder.glob("*.json"))
+
+
+def with_raw(transcript: Transcript, raw: dict[str, Any], names: dict[str, bytes]) -> Transcript:
+    """The same transcript with other JSON and what its names stand for; its cases are not unfolded again."""
+    return replace(transcript, raw=raw, names=names)
 
 
 def is_transcript(path: Path) -> bool:
