@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.plugin import baseline, deviations, mutant_loop, options, selection
+from conformance.plugin import baseline, deviations, mutant_loop, options, selection, stop
 from conformance.plugin import dut as duts
 from conformance.plugin.case import Case
 from conformance.plugin.judgement import Judgement, judge
-from conformance.plugin.results import Store, now, record
+from conformance.plugin.results import ForeignFolder, Store, now, record
 from conformance.plugin.run import CASE, JUDGEMENT, RUN, TESTER, Run
+from conformance.plugin.sanity import sanity
 from conformance.plugin.turn import turn
 from conformance.tester.link import LinkError
 from conformance.tester.tester import Tester
@@ -49,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     run = Run(worker=worker_name(config))
     config.stash[RUN] = run
     if config.option.list_cases or config.option.collectonly:
+    config.pluginmanager.register(stop.SayOnce(config))
         selection.no_workers(config)
 
 
@@ -92,18 +95,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def _start(config: pytest.Config, run: Run) -> None:
     if config.option.baseline is not None:
+    if config.option.dut == "":
+        _exit(run, "--dut is empty: give a profile or the name of a peer, or leave it out for the reference")
         try:
             run.accepted = baseline.load(config.option.baseline)
         except baseline.BaselineError as error:
             _exit(run, str(error))
     run.workdir = Path(tempfile.mkdtemp(prefix="ikeproof-dut-"))
+    stop.on_termination()
     try:
         run.dut = started = duts.start(config.option.dut or "reference", run.workdir, config.option.mutant or "")
     except duts.DutError as error:
         _exit(run, str(error))
     run.store = Store((config.option.out or config.rootpath / DEFAULT_OUT).absolute())
     if not config.option.no_sanity:
-        run.sanity["first"] = duts.sanity(started)
+        run.sanity["first"] = sanity(started.profile)
         if not run.sanity["first"]["ok"]:
             _exit(run, str(run.sanity["first"]["detail"]))
     profile = started.profile
@@ -124,10 +130,12 @@ def _start(config: pytest.Config, run: Run) -> None:
     except OSError as error:
         _exit(run, f"{run.store.out} cannot be written: {error.strerror}; choose another directory with --out")
 
+    except ForeignFolder as error:
+        _exit(run, str(error))
 
 def _exit(run: Run, text: str) -> NoReturn:
     run.close()
-    pytest.exit(f"ikeproof: {text}", returncode=2)
+    stop.wrong_use(text)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -145,7 +153,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if run is None:
         return
     selection.attach(items)
-    chosen = selection.choose(config, items)
+    try:
+        chosen = selection.choose(config, items)
+    except selection.NotSelectable as error:
+        if not is_worker(config):
+            _exit(run, str(error))
+        if run.store is not None:
+            run.store.complain(str(error))
+        chosen = []
     dropped = [item for item in items if item not in set(chosen)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -367,8 +382,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         reason = f"the device died during {died} and could not be reset"
     try:
         if run.dut is not None and not config.option.no_sanity and not reason:
-            run.sanity["last"] = duts.sanity(run.dut)
+            run.sanity["last"] = sanity(run.dut.profile)
         run.results = run.store.assemble(reason=reason, sanity=run.sanity or None)
+    run.complaint = run.store.complaint()
+    if not any(run.store.parts.glob("results-*")) and exitstatus != pytest.ExitCode.OK:
+        run.store.abandon()
+        run.close()
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = stop.WRONG_USE
+            run.complaint = run.complaint or "no test case is selected; `ikeproof list` shows all of them"
+        return
         run.store.finish()
     finally:
         run.close()
@@ -387,7 +410,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The summary by RFC, deviations, what changed, where the reports are."""
     run = config.stash.get(RUN, None)
-    if run is not None and run.results is not None:
+    if run is not None and run.complaint:
+        terminalreporter.write_line(f"ikeproof: {run.complaint}", red=True)
+    elif run is not None and run.results is not None:
         terminalreporter.section("conformance")
         for line in run.summary():
             terminalreporter.write_line(line)

@@ -22,7 +22,14 @@ from conformance.tester.tester import Tester
 
 SCHEMA = "ikeproof-results/1"
 PARTS = ".parts"
+EARLIER = ".earlier"
+RESULTS = "results.json"
+CAPTURES = "captures"
 HEADER = "run.json"
+
+
+class ForeignFolder(Exception):
+    """The output directory holds what this project has not written; the text says what to do."""
 
 
 def now() -> str:
@@ -42,12 +49,39 @@ class Store:
         return self.out / PARTS
 
     def begin(self, header: Mapping[str, Any]) -> None:
-        """Empty the directory of an earlier run's evidence and write what is known at the start."""
-        for name in (PARTS, "captures"):
+        """Put the evidence of an earlier run aside and write what is known at the start.
+
+        Raises ForeignFolder when the directory has captures, but not of a run.
+        """
+        if (self.out / CAPTURES).exists() and not any((self.out / name).exists() for name in (RESULTS, PARTS, EARLIER)):
+            raise ForeignFolder(
+                f"{self.out / CAPTURES} is there and not from a run: choose another directory with --out"
+            )
+        for name in (PARTS, EARLIER):
             shutil.rmtree(self.out / name, ignore_errors=True)
-        (self.out / "results.json").unlink(missing_ok=True)
         self.parts.mkdir(parents=True)
+        for name in (RESULTS, CAPTURES):
+            if (self.out / name).exists():
+                (self.out / EARLIER).mkdir(exist_ok=True)
+                (self.out / name).rename(self.out / EARLIER / name)
         (self.parts / HEADER).write_text(json.dumps(header), encoding="utf-8")
+
+    def abandon(self) -> None:
+        """Nothing was run: the evidence of the earlier run is good still."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+        for name in (RESULTS, CAPTURES):
+            if (self.out / EARLIER / name).exists():
+                (self.out / EARLIER / name).rename(self.out / name)
+        shutil.rmtree(self.out / EARLIER, ignore_errors=True)
+
+    def complain(self, text: str) -> None:
+        """A worker tells the controller what is wrong with the selection."""
+        (self.parts / "complaint").write_text(text, encoding="utf-8")
+
+    def complaint(self) -> str:
+        """What a worker found wrong, or nothing."""
+        file = self.parts / "complaint"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def plan(self, identifiers: Iterable[str]) -> None:
         """Write which tests are going to run. Every worker knows the same ones."""
@@ -112,8 +146,9 @@ class Store:
         return results
 
     def finish(self) -> None:
-        """The lines are no longer needed."""
-        shutil.rmtree(self.parts, ignore_errors=True)
+        """The lines are no longer needed, nor is the earlier run."""
+        for name in (PARTS, EARLIER):
+            shutil.rmtree(self.out / name, ignore_errors=True)
 
     def _records(self) -> dict[str, dict[str, Any]]:
         records: dict[str, dict[str, Any]] = {}

@@ -31,7 +31,7 @@ _BROKEN = {"MUST": "MUST broken", "STATEMENT": "statement broken", "SHOULD": "SH
 class Run:
     """The state of a run. `died`: the test during which the device died. `accepted`: outcomes of the baseline.
 
-    outcomes: in a trial of a mutant, test id to verdict.
+    outcomes: in a trial of a mutant, test id to verdict. complaint: why nothing could be run.
     """
 
     worker: str
@@ -43,6 +43,7 @@ class Run:
     accepted: dict[str, str] | None = None
     sanity: dict[str, dict[str, Any]] = field(default_factory=dict)
     died: str = ""
+    complaint: str = ""
     results: dict[str, Any] | None = None
     changes: list[str] = field(default_factory=list)
     gone: list[KnownDeviation] = field(default_factory=list)

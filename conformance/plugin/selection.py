@@ -74,11 +74,11 @@ def attach(items: Iterable[pytest.Item]) -> None:
 
 
 def choose(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """The items whose case is selected. Raises UsageError when a selection matches nothing."""
+    """The items whose case is selected. Raises NotSelectable when a selection matches nothing."""
     option = config.option
     for prefix in option.requirement:
         if not any(item.stash[CASE].selected([prefix], [], []) for item in items if CASE in item.stash):
-            raise pytest.UsageError(f"no test case matches --requirement {prefix}; `ikeproof list` shows all of them")
+            raise NotSelectable(f"no test case matches --requirement {prefix}; `ikeproof list` shows all of them")
     for claim in option.needs:
         if claim not in known_claims():
             raise pytest.UsageError(f"no claim is called {claim}; known are {', '.join(known_claims())}")

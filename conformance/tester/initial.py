@@ -85,7 +85,8 @@ def ike_auth(
     try:
         sa = init.open_sa()
     except Refused as error:
-        result.problem = f"IKE_SA_INIT: {error}" + (f" ({observed(init.reply)})" if init.reply else "")
+        seen = f" ({observed(init.reply)})" if init.reply and observed(init.reply) not in str(error) else ""
+        result.problem = f"IKE_SA_INIT: {error}{seen}"
         return result
     keys, suite = init.keys(), init.suite
     who = identity or _own_identity(tester, auth)

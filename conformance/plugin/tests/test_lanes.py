@@ -48,7 +48,7 @@ def test_a_failed_lane_is_shown_again_at_the_end(environment: dict[str, str]) ->
 
 
 def test_all_well(environment: dict[str, str]) -> None:
-    command = [ROOT / ".ci" / "lanes", "good"]
+    command: list[str | Path] = [ROOT / ".ci" / "lanes", "good"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "FAILED" not in done.stdout

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +120,14 @@ def test_list_starts_nothing() -> None:
     assert "no test case matches" in output
 
 
-def test_interrupted_run_keeps_its_results(profile: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_keeps_its_results(number: signal.Signals, profile: Path, tmp_path: Path) -> None:
     process = start("--dut", str(profile), "--out", str(tmp_path), "--no-report", "-v")
     deadline = time.monotonic() + 60
     parts = tmp_path / ".parts" / "results-main.jsonl"
     while not parts.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
     data = results(tmp_path)
@@ -131,33 +137,91 @@ def test_interrupted_run_keeps_its_results(profile: Path, tmp_path: Path) -> Non
     assert "PARTIAL" in output
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"dut.nmae": "x"}, "unknown key nmae"),
-        ({"dut.ike_port": "five hundred"}, "must be of type integer"),
-        ({"dut.address": "gateway.example"}, "is not an IP address"),
-        ({"dut.auth.psk.psk": {"env": "IKEPROOF_TEST_UNSET"}}, "IKEPROOF_TEST_UNSET is not set"),
-        ({"dut.auth.psk.psk": {"file": "missing.psk"}}, "missing.psk: No such file"),
-        ({"dut.proposals.ike": ["rot13-sha256"]}, "rot13"),
-        ({"dut.claims.telepathy": True}, "unknown key telepathy"),
-        ({"tester.address": "192.0.2.99"}, "not an address of this machine"),
-    ],
-)
-def test_bad_profiles(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_a_bad_profile_stops_the_run_with_one_line(tmp_path: Path) -> None:
     data = profile_data(*free_ports(2))
-    for place, value in change.items():
-        *path, last = place.split(".")
-        part = data
-        for name in path:
-            part = part[name]
-        part[last] = value
+    data["dut"]["ike_port"] = "five hundred"
     file = tmp_path / "bad.toml"
     file.write_text(toml(data), encoding="utf-8")
     code, output = run("--dut", str(file), "--out", str(tmp_path / "out"))
     assert code == 2, output
-    assert message in output
+    assert output.strip() == f"ikeproof: {file}: dut.ike_port: must be a whole number, not a text"
+
+
+def test_a_wrong_selection_keeps_the_earlier_results(profile: Path, tmp_path: Path) -> None:
+    arguments = ["--dut", str(profile), "--out", str(tmp_path), "--no-report"]
+    run(*arguments, *SECTION)
+    before = (tmp_path / "results.json").read_bytes()
+    captures = sorted((tmp_path / "captures").iterdir())
+    for wrong, said in (
+        (["--requirement", "rfc1"], "no test case matches --requirement rfc1"),
+        (["--requirement", "rfc1", "-n", "2"], "no test case matches --requirement rfc1"),
+        (["-k", "nothing_like_it"], "no test case is selected"),
+    ):
+        code, output = run(*arguments, *wrong)
+        assert (code, said in output, "Traceback" in output) == (2, True, False), output
+        assert (tmp_path / "results.json").read_bytes() == before
+        assert sorted((tmp_path / "captures").iterdir()) == captures
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["captures", "results.json"]
+
+
+def test_nobody_elses_captures_are_removed(profile: Path, tmp_path: Path) -> None:
+    (tmp_path / "captures").mkdir()
+    (tmp_path / "captures" / "mine.pcap").write_text("mine", encoding="utf-8")
+    code, output = run("--dut", str(profile), "--out", str(tmp_path), *SECTION)
+    assert (code, "choose another directory with --out" in output) == (2, True), output
+    assert (tmp_path / "captures" / "mine.pcap").exists()
+
+
+@contextmanager
+def answering(make: Callable[[bytes], list[bytes]]) -> Iterator[Path]:
+    """A device that answers each datagram with what `make` makes of it; its profile."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device, tempfile.TemporaryDirectory() as folder:
+        device.bind(("127.0.0.1", 0))
+        device.settimeout(0.1)
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
+                    data, source = device.recvfrom(65535)
+                    for answer in make(data):
+                        device.sendto(answer, source)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        file = Path(folder) / "device.toml"
+        file.write_text(toml(profile_data(device.getsockname()[1], free_ports(1)[0])), encoding="utf-8")
+        try:
+            yield file
+        finally:
+            ended.set()
+            thread.join()
+
+
+def notification(request: bytes, number: int) -> bytes:
+    """An IKE_SA_INIT response with one notification."""
+    body = bytes([0, 0, 0, 8, 0, 0]) + number.to_bytes(2, "big")
+    return request[:8] + bytes(8) + bytes([41, 0x20, 34, 0x20]) + bytes(4) + (36).to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda data: [], "does not answer IKE_SA_INIT: check address, port and route"),
+        (lambda data: [b"HTTP/1.1 400 Bad Request"], "but none answers IKE_SA_INIT (the first: 24 octets, not IKE)"),
+        (lambda data: [data], "but none answers IKE_SA_INIT"),
+        (lambda data: [notification(data, 14)], "N(NO_PROPOSAL_CHOSEN); correct dut.proposals of the profile"),
+        (lambda data: [data[:28] + bytes(60000)] * 2000, "ikeproof: 127.0.0.1 port "),
+    ],
+    ids=["silent", "another protocol", "echo", "refuses", "floods"],
+)
+def test_devices_that_are_none(make: Callable[[bytes], list[bytes]], said: str, tmp_path: Path) -> None:
+    with answering(make) as file:
+        code, output = run("--dut", str(file), "--out", str(tmp_path / "out"), *SECTION)
+    assert code == 2, output
+    assert said in output
     assert "Traceback" not in output
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_use(tmp_path: Path, profile: Path) -> None:
@@ -166,6 +230,8 @@ def test_wrong_use(tmp_path: Path, profile: Path) -> None:
     silent = toml(profile_data(*free_ports(2)))
     (tmp_path / "silent.toml").write_text(silent, encoding="utf-8")
     code, output = run("--dut", str(tmp_path / "silent.toml"), "--out", str(tmp_path / "out"))
-    assert (code, "does not answer IKE_SA_INIT" in output) == (2, True), output
+    assert (code, "refuses datagrams (ICMP): nothing listens there" in output) == (2, True), output
+    code, output = run("--dut", "")
+    assert (code, "--dut is empty" in output) == (2, True), output
     code, output = run("--dut", str(profile), "--baseline", str(tmp_path / "none.json"))
     assert (code, "none.json" in output) == (2, True), output
