@@ -130,6 +130,33 @@ def profile(
     }
 
 
+def handle(
+    name: str,
+    made: dict[str, Any],
+    options: Options,
+    workdir: Path,
+    control: dict[str, Any],
+    *,
+    run_id: str,
+    engine: str,
+    container: str,
+    interface: str,
+) -> DutHandle:
+    """A DUT in a container, ready to be used: its profile `made`, with what follows from the options."""
+    made["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
+    made["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
+    return DutHandle(
+        name=name,
+        profile=made,
+        workdir=str(workdir),
+        control=control,
+        run_id=run_id,
+        engine=engine,
+        container=container,
+        interface=interface,
+    )
+
+
 def start(name: str, workdir: Path, options: Options | None = None) -> DutHandle:
     """Start the DUT ``name`` with its files in ``workdir``; returns when it answers. Raises LabError."""
     options = options or Options()

@@ -132,14 +132,13 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     finally:
         driver.close()
     profile = dut.profile(name, version, address, network.gateway, SPEC, credentials.write(workdir / "credentials"))
-    profile["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
     profile["tester"] |= {"identity": TESTER_IDENTITY}
-    profile["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
-    return DutHandle(
-        name=name,
-        profile=profile,
-        workdir=str(workdir),
-        control={"folder": str(folder), "address": address, "token": token, "targets": targets},
+    return dut.handle(
+        name,
+        profile,
+        options,
+        workdir,
+        {"folder": str(folder), "address": address, "token": token, "targets": targets},
         run_id=lab.run_id,
         engine=lab.engine.url,
         container=str(container.id),

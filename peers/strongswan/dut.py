@@ -113,13 +113,12 @@ def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
         )
     finally:
         driver.close()
-    profile["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
-    profile["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
-    return DutHandle(
-        name=name,
-        profile=profile,
-        workdir=str(workdir),
-        control={"folder": str(folder)},
+    return dut.handle(
+        name,
+        profile,
+        options,
+        workdir,
+        {"folder": str(folder)},
         run_id=lab.run_id,
         engine=lab.engine.url,
         container=str(container.id),
