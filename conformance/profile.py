@@ -79,6 +79,7 @@ class Profile:
     tester_port: int
     listen_port: int
     listen_natt_port: int
+    esp: str
     tester_identity: str
     dut_auth: Mapping[str, Credential]
     tester_auth: Mapping[str, Credential]
@@ -97,7 +98,14 @@ class Profile:
             return any(self.claimed(method) for method in SIGNATURE_METHODS)
         if claim == "data_plane":
             return bool(self.claims.get(claim)) and self.traffic is not None
+        if claim == "raw_esp":
+            return self.claimed("data_plane") and self.claims.get(claim, not self.claimed("natt"))
         return self.claims.get(claim, CLAIM_DEFAULTS.get(claim, False))
+
+    @property
+    def esp_in_udp(self) -> bool:
+        """Whether the tester pretends to be behind a NAT, so that ESP is in UDP; else it is IP protocol 50."""
+        return self.claimed("natt") and self.esp != "raw"
 
     def missing(self, needs: Sequence[str]) -> list[str]:
         """The claims in `needs` that the device does not make; "a|b" is met by either."""
@@ -174,6 +182,7 @@ def from_dict(data: Mapping[str, Any], *, source: str = "profile", base: Path | 
         tester_port=tester.get("port", 0),
         listen_port=tester.get("listen_port", 500),
         listen_natt_port=tester.get("listen_natt_port", 4500),
+        esp=tester.get("esp", "auto"),
         tester_identity=tester_identity,
         dut_auth=dut_auth,
         tester_auth=tester_auth,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from conformance.mutants.registry import Patch, mutant
@@ -482,3 +483,38 @@ def esn_window_forgets_old_subspace(patch: Patch) -> None:
         return full if full >> 32 >= self.top >> 32 else full + (1 << 32)
 
     patch.wrap(ReplayWindow, "sequence", sequence)
+
+
+# -- with and without UDP -------------------------------------------------------------------------------------------
+
+
+@mutant("esp-always-in-udp", breaks="rfc4303/2/protocol-50")
+def esp_always_in_udp(patch: Patch) -> None:
+    """Sends ESP in UDP although there is no NAT."""
+    from reference_impl.gateway import dataplane
+
+    patch.wrap(dataplane, "_path", lambda original, local, remote, _: original(local, remote, True))
+
+
+@mutant("no-esp-without-udp", breaks="rfc4303/2/protocol-50")
+def no_esp_without_udp(patch: Patch) -> None:
+    """Discards ESP that comes as IP protocol 50."""
+    _discards_esp(patch, lambda pair, in_udp: not in_udp)
+
+
+@mutant("refuses-udp-without-nat", breaks="rfc7296/2.23/encapsulated-esp-without-nat")
+def refuses_udp_without_nat(patch: Patch) -> None:
+    """Discards ESP in UDP on an SA for which no NAT was found."""
+    _discards_esp(patch, lambda pair, in_udp: in_udp and pair is not None and not pair.path.encapsulate)
+
+
+def _discards_esp(patch: Patch, unwanted: Callable[[Any, bool], bool]) -> None:
+    from reference_impl.gateway.dataplane import DataPlane
+
+    def receive_esp(
+        original: Any, self: Any, data: bytes, local: Any, remote: Any, traffic_class: int, in_udp: bool
+    ) -> None:
+        if not unwanted(self.processor.sad.inbound(data[:4]), in_udp):
+            original(self, data, local, remote, traffic_class, in_udp=in_udp)
+
+    patch.wrap(DataPlane, "receive_esp", receive_esp)

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import BinaryIO
 
 from conformance.mutants.registry import MutantError, load
 from conformance.mutants.table import Trial, conclude, lines, merge, undecided
+from conformance.tester import raw_esp
 
 ROOT = Path(__file__).parents[2]
 PARALLEL = 3
@@ -44,7 +46,8 @@ def main() -> int:
     if unknown:
         print(f"mutants: no mutant is called {unknown[0]}", file=sys.stderr)
         return USAGE
-    named = collect()
+    named, spared = collect()
+    known = {name: mutant for name, mutant in known.items() if name not in spared}
     wanted = {name for names in named.values() for name in names}
     chosen = options.names or [name for name in known if options.full or name in wanted]
     started = time.monotonic()
@@ -78,15 +81,25 @@ def main() -> int:
     return 0 if verdict.good else 1
 
 
-def collect() -> dict[str, tuple[str, ...]]:
-    """Test id to the mutants that it names, from the suites. Raises SystemExit when they cannot be collected."""
+def collect() -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """Test id to the mutants that it names, from the suites, and the mutants that only tests name which cannot be run.
+
+    Raises SystemExit when the suites cannot be collected.
+    """
     with tempfile.TemporaryDirectory(prefix="ikeproof-mutants-") as folder:
         listing = Path(folder) / "cases.json"
         done = _pytest(["--list", "--list-json", str(listing)], TIMEOUT)
         if not listing.is_file():
             print(done.stdout + done.stderr, file=sys.stderr)
             raise SystemExit(USAGE)
-        return {item["id"]: tuple(item["mutants"]) for item in json.loads(listing.read_text(encoding="utf-8"))}
+        cases = json.loads(listing.read_text(encoding="utf-8"))
+    named = {item["id"]: tuple(item["mutants"]) for item in cases}
+    spared: set[str] = set()
+    if without := raw_esp.unavailable(socket.AF_INET):
+        for test in [item["id"] for item in cases if "raw_esp" in item["needs"]]:
+            print(f"left out: {test}: {without}")
+            spared.update(named.pop(test))
+    return named, spared - {name for names in named.values() for name in names}
 
 
 def run_all(names: Sequence[str], parallel: int, full: bool) -> list[Trial]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.tester import raw_esp
 from conformance.tester.transcript import Entry
 from reference_impl.crypto.kdf import IkeKeys
 from reference_impl.crypto.suite import EspSuite, IkeSuite
@@ -19,6 +20,7 @@ from reference_impl.wire.ip import checksum
 from reference_impl.wire.registries import Encr, Integ
 
 LINKTYPE_RAW = 101
+UDP = 17
 
 _IKE_CIPHERS = {
     Encr.AES_CBC: "AES-CBC-{bits} [RFC3602]",
@@ -90,7 +92,10 @@ def write_capture(path: Path, entries: Iterable[Entry], epoch: float, ports: Map
     with path.open("wb") as file:
         file.write(struct.pack("!IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, LINKTYPE_RAW))
         for entry in entries:
-            packet = ip_udp(_shown(entry.src, ports), _shown(entry.dst, ports), entry.data)
+            if entry.src[1] == entry.dst[1] == raw_esp.NO_PORT:
+                packet = ip(entry.src[0], entry.dst[0], raw_esp.PROTOCOL, entry.data)
+            else:
+                packet = ip_udp(_shown(entry.src, ports), _shown(entry.dst, ports), entry.data)
             seconds, micros = divmod(int((epoch + entry.time) * 1_000_000), 1_000_000)
             file.write(struct.pack("!IIII", seconds, micros, len(packet), len(packet)) + packet)
 
@@ -101,12 +106,20 @@ def _shown(address: tuple[str, int], ports: Mapping[tuple[str, int], int]) -> tu
 
 def ip_udp(src: tuple[str, int], dst: tuple[str, int], data: bytes) -> bytes:
     """An IPv4 or IPv6 packet that carries the UDP datagram. A zero UDP checksum over IPv4 means: none."""
-    source, target = ipaddress.ip_address(src[0]).packed, ipaddress.ip_address(dst[0]).packed
     size = 8 + len(data)
     udp = struct.pack("!HHHH", src[1], dst[1], size & 0xFFFF, 0) + data
-    if len(source) == 4:
-        header = struct.pack("!BBHHHBBH", 0x45, 0, (20 + size) & 0xFFFF, 0, 0x4000, 64, 17, 0) + source + target
-        return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + udp
-    check = checksum(source + target + struct.pack("!II", size, 17) + udp) or 0xFFFF
-    udp = udp[:6] + struct.pack("!H", check) + udp[8:]
-    return struct.pack("!IHBB", 0x60000000, size & 0xFFFF, 17, 64) + source + target + udp
+    if ":" in src[0]:
+        pseudo = ipaddress.ip_address(src[0]).packed + ipaddress.ip_address(dst[0]).packed
+        check = checksum(pseudo + struct.pack("!II", size, UDP) + udp) or 0xFFFF
+        udp = udp[:6] + struct.pack("!H", check) + udp[8:]
+    return ip(src[0], dst[0], UDP, udp)
+
+
+def ip(src: str, dst: str, protocol: int, data: bytes) -> bytes:
+    """An IPv4 or IPv6 packet."""
+    source, target = ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed
+    if len(source) == 16:
+        return struct.pack("!IHBB", 0x60000000, len(data) & 0xFFFF, protocol, 64) + source + target + data
+    size = (20 + len(data)) & 0xFFFF
+    header = struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0x4000, 64, protocol, 0) + source + target
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + data

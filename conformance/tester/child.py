@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.tester.link import Datagram
+from conformance.tester import raw_esp
+from conformance.tester.link import Datagram, Port
 from conformance.tester.received import Kind, Received
 from conformance.tester.verdicts import Deviation, Inconclusive
 from reference_impl.crypto.errors import CryptoError
@@ -74,6 +75,9 @@ class ChildSa:
         self._in = transform(spi_in, suite, *in_keys, esn=suite.esn)
         self._out = transform(spi_out, suite, *self._out_keys, esn=suite.esn)
         tester = ike.tester
+        tester.link.spis.add(spi_in)
+        if not tester.is_natt(ike.remote, ike.port):
+            tester.link.open_esp()
         own, far = ike.port.address[0], tester.profile.address
         tester.keys.add_esp(own, far, spi_out, suite, *self._out_keys)
         tester.keys.add_esp(far, own, spi_in, suite, *in_keys)
@@ -159,14 +163,21 @@ class ChildSa:
         return sealed
 
     def send_sealed(self, sealed: bytes, *, note: str = "", inner: bytes | None = None) -> None:
-        """Send octets as UDP-encapsulated ESP on the path of the IKE SA. Raises Inconclusive without encapsulation."""
+        """Send octets as ESP on the path of the IKE SA: in UDP on port 4500, else as IP protocol 50.
+
+        Raises Inconclusive where protocol 50 would be due and raw sockets are not to be had.
+        """
         tester = self.ike.tester
-        if not tester.is_natt(self.ike.remote, self.ike.port):
-            raise Inconclusive("the SA is not UDP-encapsulated: the tester sends ESP in UDP only")
+        port: Port | None = self.ike.port
+        remote = self.ike.remote
+        if not tester.is_natt(remote, self.ike.port):
+            port, remote = tester.link.open_esp(), (remote[0], raw_esp.NO_PORT)
+        if port is None:
+            raise Inconclusive(tester.raw_esp_unavailable)
         spi, seq = _ESP_HEADER.unpack_from(sealed) if len(sealed) >= 8 else (0, 0)
         tester.link.send(
-            self.ike.port,
-            self.ike.remote,
+            port,
+            remote,
             sealed,
             decrypted=inner is not None,
             summary=f"ESP spi {spi:08x} seq {seq}: {packet_text(inner)}",

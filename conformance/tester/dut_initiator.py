@@ -242,7 +242,7 @@ class DutInitiator:
         if self.request.notify(NotifyType.NAT_DETECTION_SOURCE_IP) is None:
             return []
         datagram = self.received.datagram
-        fake = self.tester.claims("natt") if nat is None else nat
+        fake = self.tester.pretends_nat if nat is None else nat
         own = os.urandom(20) if fake else nat_hash(self.request.spi_i, spi_r, datagram.port.address)
         return [
             NotifyPayload(NotifyType.NAT_DETECTION_SOURCE_IP, own),

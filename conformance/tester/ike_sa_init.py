@@ -236,14 +236,15 @@ def ike_sa_init(
     proposals: one or several suites ("aes128-sha256-modp2048") or Proposals; default the profile's first suite.
     group: of the KE payload, default the first one offered. ke: a KE payload as it is to be sent (its private value
     unknown, so no keys). private: the private value. extra: payloads at the end. nat: pretend to be behind a NAT, so
-    that the SA goes on over port 4500 and ESP is UDP-encapsulated; default: when the device claims natt.
+    that the SA goes on over port 4500 and ESP is UDP-encapsulated; default: when the device claims natt
+    and the profile's tester.esp is not "raw".
     detect_nat: send the NAT_DETECTION notifications. natt: send it to port 4500. fragmentation: announce RFC 7383;
     default: when the device claims it. edit: see `draft.edits`. timeout: seconds to wait for each answer.
     """
     from conformance.tester.tester import fresh_spi
 
     sa = ike_sa_payload(proposals if proposals is not None else tester.profile.ike[0])
-    nat = tester.claims("natt") if nat is None else nat
+    nat = tester.pretends_nat if nat is None else nat
     fragmentation = tester.claims("fragmentation") if fragmentation is None else fragmentation
     nonce_i = os.urandom(32) if nonce is None else nonce
     source = port or tester.port

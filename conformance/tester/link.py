@@ -8,6 +8,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from conformance.tester import raw_esp
 from conformance.tester.transcript import Entry, Transcript
 from conformance.tester.verdicts import Inconclusive
 from reference_impl.wire.message import Message
@@ -24,10 +25,11 @@ class LinkError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Port:
-    """One UDP socket of the tester."""
+    """One UDP socket of the tester, or with `esp` a raw one for ESP without UDP, whose port is 0."""
 
     socket: socket.socket
     address: Address
+    esp: bool = False
 
     def fileno(self) -> int:
         """For select."""
@@ -36,7 +38,7 @@ class Port:
 
 @dataclass(slots=True, eq=False)
 class Datagram:
-    """What arrived: UDP payload, where from, at which of our ports, when (seconds of the monotonic clock)."""
+    """What arrived: UDP payload or ESP packet, where from, at which of our ports, when (monotonic clock, seconds)."""
 
     data: bytes
     source: Address
@@ -46,7 +48,9 @@ class Datagram:
 
 
 class Link:
-    """UDP between the tester's address and the device's.
+    """UDP between the tester's address and the device's, and ESP as IP protocol 50.
+
+    spis: our ESP SPIs; packets with others, which may be those of other tests, are not received from a raw socket.
 
     A device that floods is not read for ever: after MAX_DATAGRAMS or MAX_OCTETS the test is inconclusive.
     """
@@ -56,6 +60,8 @@ class Link:
         self.remote = remote
         self.transcript = transcript
         self.ports: list[Port] = []
+        self.spis: set[bytes] = set()
+        self._esp: Port | None = None
         self._datagrams = 0
         self._octets = 0
         self._family = socket.AF_INET6 if ":" in remote else socket.AF_INET
@@ -75,6 +81,17 @@ class Link:
         opened = Port(sock, (self._source(), sock.getsockname()[1]))
         self.ports.append(opened)
         return opened
+
+    def open_esp(self) -> Port | None:
+        """The raw socket for ESP without UDP; None where `raw_esp.unavailable`."""
+        if self._esp is None and not raw_esp.unavailable(self._family):
+            sock = socket.socket(self._family, socket.SOCK_RAW, raw_esp.PROTOCOL)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
+            sock.bind((self._source(), raw_esp.NO_PORT))
+            sock.setblocking(False)
+            self._esp = Port(sock, (self._source(), raw_esp.NO_PORT), esp=True)
+            self.ports.append(self._esp)
+        return self._esp
 
     def _source(self) -> str:
         if self.local not in ("0.0.0.0", "::"):
@@ -132,6 +149,10 @@ class Link:
                 address = (str(source[0]), int(source[1]))
                 if address[0] != self.remote:
                     continue
+                if port.esp:
+                    data, address = raw_esp.payload(self._family, data), (self.remote, raw_esp.NO_PORT)
+                    if data[:4] not in self.spis:
+                        continue
                 self._count(len(data))
                 entry = self.transcript.add(False, address, port.address, data)
                 return Datagram(data, address, port, time.monotonic(), entry)
@@ -147,6 +168,7 @@ class Link:
         for port in self.ports:
             port.socket.close()
         self.ports.clear()
+        self._esp = None
 
 
 def _bind_advice(local: str, port: int, error: OSError) -> str:

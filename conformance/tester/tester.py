@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from conformance.profile import Profile
 from conformance.tester import child as child_module
-from conformance.tester import dut_initiator, expect, ike_sa_init, initial
+from conformance.tester import dut_initiator, expect, ike_sa_init, initial, raw_esp
 from conformance.tester.capture import SessionKeys
 from conformance.tester.draft import Draft, Editing, apply_edits
 from conformance.tester.expect import Outcome
@@ -101,6 +102,16 @@ class Tester:
         if traffic is None:
             raise Inconclusive("the profile has no [dut.traffic]: no traffic selectors can be offered")
         return traffic.remote_address(self.number)
+
+    @property
+    def pretends_nat(self) -> bool:
+        """Whether SAs of this run go over port 4500, where ESP is in UDP, unless a test says otherwise."""
+        return self.profile.esp_in_udp
+
+    @property
+    def raw_esp_unavailable(self) -> str:
+        """Why ESP without UDP cannot be sent and received here; empty when it can."""
+        return raw_esp.unavailable(socket.AF_INET6 if ":" in self.profile.address else socket.AF_INET)
 
     def claims(self, claim: str) -> bool:
         """Whether the device claims it (see the profile's schema)."""
@@ -211,6 +222,8 @@ class Tester:
 
     def _decode(self, datagram: Datagram) -> Received:
         data, marker = datagram.data, False
+        if datagram.port.esp:
+            return child_module.decode_esp(self.children(), datagram)
         if self.is_natt(datagram.source, datagram.port):
             kind = classify(data)
             if kind == DatagramKind.KEEPALIVE:

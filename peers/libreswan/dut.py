@@ -57,6 +57,7 @@ SPEC = DutSpec(
         "esn": True,
         "ipv6": False,
         "data_plane": True,
+        "raw_esp": True,
         "pfs": True,
         "rekey_ike": True,
         "rekey_child": True,

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from peers.reference.driver import ReferenceDriver
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
 ADDRESS = "127.0.0.1"
+ESP = 50
 SPEC = DutSpec(
     ike=(
         "aes128gcm16-prfsha256-ecp256",
@@ -70,6 +72,7 @@ SPEC = DutSpec(
         "esn": True,
         "ipv6": False,
         "data_plane": True,
+        "raw_esp": True,
         "pfs": True,
         "rekey_ike": True,
         "rekey_child": True,
@@ -136,7 +139,8 @@ def launch(
         **(gateway or {}),
     }
     (folder / "keys").mkdir(exist_ok=True)
-    plane = {"kind": "memory", "addresses": [dut.PROTECTED_HOST, ADDRESS], **(data_plane or {})}
+    raw = "always" if _raw_sockets() else "never"
+    plane = {"kind": "memory", "addresses": [dut.PROTECTED_HOST, ADDRESS], "raw_esp": raw, **(data_plane or {})}
     config = folder / "gateway.toml"
     config.touch(mode=0o600)
     config.write_text(render.configuration(general, plane, connections))
@@ -156,6 +160,15 @@ def launch(
     ready = _ready_line(process, folder)
     _processes[process.pid] = process
     return {**ready, "pid": process.pid}
+
+
+def _raw_sockets() -> bool:
+    """Whether ESP without UDP can be had: the gateway has the same privileges."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, ESP).close()
+    except OSError:
+        return False
+    return True
 
 
 def _ready_line(process: subprocess.Popen[bytes], folder: Path) -> dict[str, Any]:

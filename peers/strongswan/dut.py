@@ -53,6 +53,7 @@ SPEC = DutSpec(
         "esn": False,
         "ipv6": False,
         "data_plane": True,
+        "raw_esp": False,
         "pfs": True,
         "rekey_ike": True,
         "rekey_child": True,
