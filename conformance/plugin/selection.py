@@ -15,6 +15,10 @@ from conformance.profile import known_claims
 OWN_TESTS = ("tester", "plugin", "requirements", "mutants", "interop")
 
 
+class NotSelectable(ValueError):
+    """A selection that names what is not there; the text says where to look."""
+
+
 def suite_mode(config: pytest.Config) -> bool:
     """Whether the suites are run: --dut or --list is given, or an argument is `conformance` or lies in a suite."""
     if config.option.dut or config.option.list_cases:
