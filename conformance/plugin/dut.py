@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from conformance import profile as profiles
 from conformance.profile import Profile, ProfileError
-from conformance.tester.link import LinkError
-from conformance.tester.tester import Tester
 from conformance.tester.trigger import Trigger
-from conformance.tester.verdicts import Verdict
 
 
 class DutError(Exception):
@@ -37,8 +33,14 @@ class Dut:
         """The inverse of `to_json`."""
         parts = json.loads(text)
         source = parts["source"]
-        base = Path(source).parent if source.endswith(".toml") else None
+        base = None if parts["handle"] else Path(source).parent
         return cls(profiles.from_dict(parts["data"], source=source, base=base), parts["handle"])
+
+    def with_esp(self, way: str) -> Dut:
+        """The same device, ESP in UDP ("udp") or as IP protocol 50 ("raw")."""
+        parts = json.loads(self.to_json())
+        parts["data"].setdefault("tester", {})["esp"] = way
+        return Dut.from_json(json.dumps(parts))
 
     def trigger(self, *, exclusive: bool = False) -> Trigger:
         """What makes the device act. Raises DutError when its driver cannot be reached."""
@@ -69,13 +71,13 @@ def peer_names() -> tuple[str, ...]:
 
 
 def start(name: str, workdir: Path, mutant: str = "", timing: Mapping[str, float] | None = None) -> Dut:
-    """The device that `--dut` names: a peer, which is started, or a profile file. Raises DutError.
+    """The device that `--dut` names: a peer (with variants), which is started, or a profile file. Raises DutError.
 
     mutant: the deviant version of the reference that is started in its place. timing: in place of the peer's.
     """
     if mutant and name != "reference":
         raise DutError("--mutant changes the reference implementation only: leave --dut out")
-    if name in peer_names():
+    if name.partition("+")[0] in peer_names():
         return _start_peer(name, workdir, mutant, timing or {})
     try:
         return Dut(profiles.load(Path(name)))
@@ -88,14 +90,16 @@ def start(name: str, workdir: Path, mutant: str = "", timing: Mapping[str, float
 def _start_peer(name: str, workdir: Path, mutant: str, timing: Mapping[str, float]) -> Dut:
     import peers
 
-    options = peers.Options()
-    if name == "reference":
-        ike, natt = free_ports(2)
-        options = peers.Options(ike_port=ike, natt_port=natt, mutant=mutant)
     try:
-        handle = peers.start(name, workdir, options)
+        peer, options = peers.variant(name)
+        if peer == "reference":
+            ike, natt = free_ports(2)
+            options = replace(options, ike_port=ike, natt_port=natt, mutant=mutant)
+        handle = peers.start(peer, workdir, options)
     except peers.LabError as error:
         raise DutError(f"{name} cannot be started: {error}") from None
+    if name != peer:
+        handle.profile["dut"]["name"] = name
     handle.profile["dut"].setdefault("timing", {}).update(timing)
     try:
         return Dut(profiles.from_dict(handle.profile, source=name), handle.to_json())
@@ -114,35 +118,3 @@ def free_ports(count: int) -> list[int]:
     finally:
         for item in sockets:
             item.close()
-
-
-def sanity(dut: Dut) -> dict[str, Any]:
-    """A plain exchange: an IKE SA is set up, answers a liveness check, and is deleted.
-
-    Returns {"ok", "detail"}; the detail says what went wrong and what to do.
-    """
-    profile = dut.profile
-    where = f"{profile.address} port {profile.ike_port}"
-    if not profile.claimed("responder"):
-        return {"ok": True, "detail": "not done: the device does not claim to be a responder"}
-    try:
-        tester = Tester(profile)
-    except LinkError as error:
-        return {"ok": False, "detail": str(error)}
-    try:
-        init = tester.ike_sa_init()
-        if init.reply is None:
-            advice = "check address, port and route, and that IKE is running there"
-            return {"ok": False, "detail": f"{where} does not answer IKE_SA_INIT: {advice}"}
-        auth = next(iter(item for item in ("psk", *profiles.SIGNATURE_METHODS) if profile.claimed(item)), "psk")
-        attempt = tester.ike_auth(init, auth=auth)
-        if attempt.sa is None or attempt.problem:
-            advice = "correct identities, credentials, proposals and traffic of the profile"
-            return {"ok": False, "detail": f"{where} answers, but no SA comes about: {attempt.problem}; {advice}"}
-        attempt.sa.liveness()
-        attempt.sa.delete_ike()
-        return {"ok": True, "detail": f"IKE SA with {attempt.sa.suite} set up, alive, deleted"}
-    except (Verdict, LinkError) as error:
-        return {"ok": False, "detail": f"{where}: {error}"}
-    finally:
-        tester.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from conformance.plugin.results import ForeignFolder, Store, now, record
 from conformance.plugin.run import CASE, JUDGEMENT, RUN, TESTER, Run
 from conformance.plugin.sanity import sanity
 from conformance.plugin.turn import turn
+from conformance.tester import raw_esp
 from conformance.tester.link import LinkError
 from conformance.tester.tester import Tester
 from conformance.tester.verdicts import Deviation, DutDied, Inconclusive, NotApplicable, Verdict
@@ -49,8 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     run = Run(worker=worker_name(config))
     config.stash[RUN] = run
-    if config.option.list_cases or config.option.collectonly:
     config.pluginmanager.register(stop.SayOnce(config))
+    if config.option.list_cases or config.option.collectonly:
         selection.no_workers(config)
 
 
@@ -93,17 +95,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _start(config: pytest.Config, run: Run) -> None:
-    if config.option.baseline is not None:
     if config.option.dut == "":
         _exit(run, "--dut is empty: give a profile or the name of a peer, or leave it out for the reference")
+    if config.option.baseline is not None:
         try:
             run.accepted = baseline.load(config.option.baseline)
         except baseline.BaselineError as error:
             _exit(run, str(error))
-    run.workdir = Path(tempfile.mkdtemp(prefix="ikeproof-dut-"))
     stop.on_termination()
+    run.workdir = Path(tempfile.mkdtemp(prefix="ikeproof-dut-"))
     try:
         run.dut = started = duts.start(config.option.dut or "reference", run.workdir, config.option.mutant or "")
+        if config.option.esp:
+            run.dut = started = started.with_esp(config.option.esp)
     except duts.DutError as error:
         _exit(run, str(error))
     run.store = Store((config.option.out or config.rootpath / DEFAULT_OUT).absolute())
@@ -126,11 +130,11 @@ def _start(config: pytest.Config, run: Run) -> None:
                 "command": options.command(),
             }
         )
+    except ForeignFolder as error:
+        _exit(run, str(error))
     except OSError as error:
         _exit(run, f"{run.store.out} cannot be written: {error.strerror}; choose another directory with --out")
 
-    except ForeignFolder as error:
-        _exit(run, str(error))
 
 def _exit(run: Run, text: str) -> NoReturn:
     run.close()
@@ -189,7 +193,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         reporter.write_line(f"{case.id}  [{case.level}, {case.role}]  {case.purpose}{problem}")
     reporter.write_line(f"{len(cases)} test cases")
     if session.config.option.list_json is not None:
-        listing = [{"id": case.id, "mutants": list(case.mutants), "requirements": list(case.ids)} for case in cases]
+        listing = [
+            {"id": case.id, "mutants": list(case.mutants), "requirements": list(case.ids), "needs": list(case.needs)}
+            for case in cases
+        ]
         session.config.option.list_json.write_text(json.dumps(listing), encoding="utf-8")
     return True
 
@@ -239,6 +246,11 @@ def _early(case: Case, run: Run) -> Judgement | None:
     missing = profile.missing([*role_claims, *case.needs])
     if missing:
         return Judgement("not_applicable", f"the profile does not claim {', '.join(missing)}")
+    if "data_plane" in case.needs and ("raw_esp" in case.needs or not profile.esp_in_udp):
+        if not profile.claimed("raw_esp"):
+            return Judgement("not_applicable", "the profile does not claim raw_esp, ESP without UDP")
+        if reason := raw_esp.unavailable(socket.AF_INET6 if ":" in profile.address else socket.AF_INET):
+            return Judgement("not_applicable", reason)
     if run.died:
         return Judgement("inconclusive", f"the device died during {run.died}")
     return None
@@ -372,6 +384,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run.store is None or not run.store.parts.is_dir():
         run.close()
         return
+    run.complaint = run.store.complaint()
+    if not any(run.store.parts.glob("results-*")) and exitstatus != pytest.ExitCode.OK:
+        run.store.abandon()
+        run.close()
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = stop.WRONG_USE
+            run.complaint = run.complaint or "no test case is selected; `ikeproof list` shows all of them"
+        return
     reason = ""
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         reason = "interrupted by the operator (Ctrl-C)"
@@ -383,14 +403,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if run.dut is not None and not config.option.no_sanity and not reason:
             run.sanity["last"] = sanity(run.dut.profile)
         run.results = run.store.assemble(reason=reason, sanity=run.sanity or None)
-    run.complaint = run.store.complaint()
-    if not any(run.store.parts.glob("results-*")) and exitstatus != pytest.ExitCode.OK:
-        run.store.abandon()
-        run.close()
-        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            session.exitstatus = stop.WRONG_USE
-            run.complaint = run.complaint or "no test case is selected; `ikeproof list` shows all of them"
-        return
         run.store.finish()
     finally:
         run.close()

@@ -48,6 +48,11 @@ def add(parser: pytest.Parser) -> None:
         metavar="CLAIM",
         help="only tests that need this claim of the device's profile, e.g. cookies (repeatable)",
     )
+    group.addoption(
+        "--esp",
+        choices=("udp", "raw"),
+        help="how ESP travels, in place of the profile's tester.esp: in UDP, or as IP protocol 50 (needs CAP_NET_RAW)",
+    )
     group.addoption("--list", action="store_true", dest="list_cases", help="list the selected tests, run none")
     group.addoption(
         "--baseline", type=Path, metavar="FILE", help="an accepted results.json: exit 0 when nothing changed against it"

@@ -12,11 +12,12 @@ from conformance.plugin.case import ROOT, is_suite_file, make_case
 from conformance.plugin.run import CASE, RUN
 from conformance.profile import known_claims
 
-OWN_TESTS = ("tester", "plugin", "requirements", "mutants", "interop")
-
 
 class NotSelectable(ValueError):
     """A selection that names what is not there; the text says where to look."""
+
+
+OWN_TESTS = ("tester", "plugin", "requirements", "mutants", "interop")
 
 
 def suite_mode(config: pytest.Config) -> bool:
@@ -85,7 +86,7 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]
             raise NotSelectable(f"no test case matches --requirement {prefix}; `ikeproof list` shows all of them")
     for claim in option.needs:
         if claim not in known_claims():
-            raise pytest.UsageError(f"no claim is called {claim}; known are {', '.join(known_claims())}")
+            raise NotSelectable(f"no claim is called {claim}; known are {', '.join(known_claims())}")
     wanted = set(option.needs)
     return [
         item
