@@ -103,9 +103,11 @@ IKEV1 = (
     ),
     Operation(
         "ikev1-message",
-        "Build a message without encryption. Payloads: for each one octet of type, two of length, the body.",
-        {"cky_i": _O, "cky_r": _O, "exchange": _N, "flags": _N, "message_id": _O, "payloads": _O},
+        "Build a message without encryption. Payloads: for each one octet of type, two of length, the body; padding: "
+        "what comes after the last one.",
+        {"cky_i": _O, "cky_r": _O, "exchange": _N, "flags": _N, "message_id": _O, "payloads": _O, "padding": _O},
         {"message": _O},
+        optional=frozenset({"padding"}),
         algorithms=frozenset({"ikev1-message"}),
     ),
     Operation(

@@ -180,6 +180,7 @@ def message(q: _Inputs) -> Answer:
         body = bytes([following, 0]) + (4 + len(content)).to_bytes(2) + content + body
         following = kind
     head = q["cky_i"] + q["cky_r"] + bytes([following, 0x10, q.number("exchange"), q.number("flags")])
+    body += q["padding"]
     return {"message": head + q["message_id"] + (28 + len(body)).to_bytes(4) + body}
 
 

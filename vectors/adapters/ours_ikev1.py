@@ -141,7 +141,7 @@ def message(inputs: dict[str, Input]) -> dict[str, Input]:
     cky_i, cky_r, message_id = (octets(inputs, name) for name in ("cky_i", "cky_r", "message_id"))
     first = payloads[0].type if payloads else 0
     head = isakmp.Header(cky_i, cky_r, first, number(inputs, "exchange"), number(inputs, "flags"), message_id, 0)
-    return {"message": isakmp.build(head, isakmp.chain(payloads))}
+    return {"message": isakmp.build(head, isakmp.chain(payloads) + octets(inputs, "padding"))}
 
 
 def payloads(inputs: dict[str, Input]) -> dict[str, Input]:

@@ -15,18 +15,28 @@ from peers.errors import PeerError
 from peers.lab import Lab, Net
 from peers.nat import NatBox
 from vectors.isakmp import IsakmpError
-from vectors.recording import credentials, ikev1_connection, ikev1_lab
+from vectors.recording import charon_log, credentials, ikev1_connection, ikev1_lab, ikev1_pluto
 from vectors.recording.ikev1_lab import Charon, Evidence
 from vectors.recording.ikev1_observer import Observer
-from vectors.recording.ikev1_scenarios import PASSWORD, PSK, SCENARIOS, USER, Scenario
+from vectors.recording.ikev1_pluto import Pluto
+from vectors.recording.ikev1_scenarios import LIBRESWAN, PASSWORD, PSK, SCENARIOS, USER, Scenario
 from vectors.recording.ikev1_state import Known, ObserverError
 
+Peer = Charon | Pluto
 OUT = Path(__file__).parent.parent / "data" / "transcripts"
 _PROTECTED = {"initiator": "10.1.0.1/24", "responder": "10.2.0.1/24"}
 _GIVEN = (
     "Both ends are foreign and completed the exchange. g^xy is given, from their logs, because neither logs its "
     "private value; {count} values derived from it here stand in the logs of both ends."
 )
+_GIVEN_PLUTO = (
+    "Both ends are foreign and completed the exchange. g^xy is given, from strongSwan's log, because neither end logs "
+    "its private value; {count} values derived from it here stand in strongSwan's log, {twice} of them also in "
+    "libreswan's, which does not log SKEYID and its derivatives."
+)
+
+
+_NO_DATA_PLANE = " strongSwan had no data plane for this mode: it deletes its ESP SAs once quick mode is over."
 
 
 class Pairs:
@@ -35,10 +45,10 @@ class Pairs:
     def __init__(self, lab: Lab, network: Net, *, nat: bool) -> None:
         """`nat`: with a NAT box, which must be there before others take its address."""
         self._lab, self._network = lab, network
-        self._running: dict[tuple[str, str, bool, bool], Charon] = {}
+        self._running: dict[tuple[str, str, bool, bool], Peer] = {}
         self._nat = NatBox(lab, network) if nat else None
 
-    def get(self, scenario: Scenario, role: str) -> Charon:
+    def get(self, scenario: Scenario, role: str) -> Peer:
         """The peer that plays this role, with nothing configured."""
         image = scenario.initiator if role == "initiator" else scenario.responder
         nat = scenario.nat and role == "initiator"
@@ -48,6 +58,9 @@ class Pairs:
             if nat and self._nat:
                 options["place"] = self._nat.place(len(self._running))
             host = f"{image}-{role}-{len(self._running)}"
+            if image == LIBRESWAN:
+                self._running[key] = Pluto.start(self._lab, self._network, host, _PROTECTED[role])
+                return self._running[key]
             self._running[key] = ikev1_lab.start(
                 self._lab,
                 self._network,
@@ -57,12 +70,12 @@ class Pairs:
                 libipsec=scenario.libipsec,
                 **options,
             )
-        charon = self._running[key]
-        charon.forget()
-        return charon
+        peer = self._running[key]
+        peer.forget()
+        return peer
 
 
-def play(scenario: Scenario, initiator: Charon, responder: Charon) -> None:
+def play(scenario: Scenario, initiator: Peer, responder: Peer) -> None:
     """Bring the SA up and take the scenario's steps. Raises PeerError, ObserverError."""
     request = {"ike": ikev1_connection.NAME, "timeout": "8000"}
     if scenario.esp:
@@ -80,7 +93,7 @@ def play(scenario: Scenario, initiator: Charon, responder: Charon) -> None:
         time.sleep(0.25)
 
 
-def _step(step: str, initiator: Charon, responder: Charon) -> None:
+def _step(step: str, initiator: Peer, responder: Peer) -> None:
     (sa, *_) = initiator.state()
     if step == "dpd":
         time.sleep(1.2)
@@ -106,7 +119,10 @@ def record(scenario: Scenario, pairs: Pairs, network: Net, folder: Path) -> dict
     initiator, responder = ends["initiator"], ends["responder"]
     for role, charon in ends.items():
         peer = ends[ikev1_connection.ROLES[role == "initiator"]]
-        ikev1_connection.load(scenario, role, charon, peer.address)
+        if isinstance(charon, Pluto):
+            charon.configure(scenario, role, peer.address)
+        else:
+            ikev1_connection.load(scenario, role, charon, peer.address)
     before = {role: len(charon.logs()) for role, charon in ends.items()}
     capture = folder / f"{scenario.name}.pcap"
     with Capture(network.interface, capture):
@@ -114,10 +130,18 @@ def record(scenario: Scenario, pairs: Pairs, network: Net, folder: Path) -> dict
     logs = {role: charon.logs()[before[role] :] for role, charon in ends.items()}
     for role, text in logs.items():
         (folder / f"{scenario.name}-{role}.log").write_text(text)
-    return transcript(scenario, ends, capture, Evidence.of(logs["initiator"], logs["responder"]))
+    evidence = Evidence(
+        (_dumps(initiator, logs["initiator"]), _dumps(responder, logs["responder"])),
+        (isinstance(initiator, Pluto), isinstance(responder, Pluto)),
+    )
+    return transcript(scenario, ends, capture, evidence)
 
 
-def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evidence: Evidence) -> dict[str, Any]:
+def _dumps(end: Peer, log: str) -> list[charon_log.Dump]:
+    return list((ikev1_pluto if isinstance(end, Pluto) else charon_log).dumps(log))
+
+
+def transcript(scenario: Scenario, ends: dict[str, Peer], capture: Path, evidence: Evidence) -> dict[str, Any]:
     """What was recorded as the JSON of a transcript. Raises ObserverError, IsakmpError."""
     keys = {
         role[0]: credentials.load(role, ikev1_connection.proof(scenario, role))[1]
@@ -141,7 +165,10 @@ def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evide
             "by": " and ".join(names),
             "role": "both",
             "how": "capture",
-            "text": _GIVEN.format(count=len(evidence.confirmed)),
+            "text": (_GIVEN_PLUTO if any(evidence.sparse) else _GIVEN).format(
+                count=len(evidence.confirmed), twice=len(evidence.twice)
+            )
+            + (_NO_DATA_PLANE if scenario.mode == "transport" else ""),
         },
         "ends": {role: _end(scenario, role, charon) for role, charon in ends.items()},
         "values": document.values,
@@ -150,7 +177,7 @@ def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evide
     }
 
 
-def _end(scenario: Scenario, role: str, charon: Charon) -> dict[str, Any]:
+def _end(scenario: Scenario, role: str, charon: Peer) -> dict[str, Any]:
     kind, held = ikev1_connection.proof(scenario, role), {}
     if any(ikev1_connection.proof(scenario, each) == "psk" for each in ikev1_connection.ROLES):
         held["psk"] = "@psk"

@@ -117,9 +117,9 @@ def _child(scenario: Scenario, role: str, other: str) -> dict[str, Any]:
         networks["initiator"] = ["dynamic"]
     return {
         "esp_proposals": [scenario.esp],
-        "mode": "tunnel",
-        "local_ts": networks[role],
-        "remote_ts": networks[other],
+        "mode": scenario.mode,
+        "local_ts": networks[role] if scenario.mode == "tunnel" else ["dynamic"],
+        "remote_ts": networks[other] if scenario.mode == "tunnel" else ["dynamic"],
         "rekey_time": "0",
         "start_action": "none",
         "close_action": "none",

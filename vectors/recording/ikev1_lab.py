@@ -96,39 +96,51 @@ def start(lab: Lab, network: Net, image: str, host: str, *, protected: str, libi
 
 @dataclass
 class Evidence:
-    """The named octets of both ends' logs. A value counts as confirmed when both have it."""
+    """The named octets of both ends' logs.
+
+    charon logs every value; pluto not all of them (`sparse`): what it does not log counts by the exchange going on.
+    """
 
     logs: tuple[list[charon_log.Dump], list[charon_log.Dump]]
+    sparse: tuple[bool, bool] = (False, False)
     confirmed: dict[str, bytes] = field(default_factory=dict)
+    twice: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, first: str, second: str) -> Evidence:
-        """The dumps of two logs."""
+        """The dumps of two logs of charon."""
         return cls((list(charon_log.dumps(first)), list(charon_log.dumps(second))))
 
     def confirm(self, what: str, octets: bytes) -> None:
-        """Raise ObserverError unless both logs have these octets, alone or as a part of a dump."""
-        for number, log in enumerate(self.logs):
-            if not any(octets in dump.octets for dump in log):
+        """Raise ObserverError unless the logs have these octets, alone or as a part of a dump."""
+        found = [any(octets in dump.octets for dump in log) for log in self.logs]
+        for number, (there, sparse) in enumerate(zip(found, self.sparse, strict=True)):
+            if not there and not sparse:
                 raise ObserverError(f"{what} is not in the log of the {('initiator', 'responder')[number]}")
         self.confirmed[what] = octets
+        if all(found):
+            self.twice.add(what)
 
     def shared(self) -> list[bytes]:
         """Every Diffie-Hellman secret that both ends logged, in order."""
         return self.common("shared Diffie Hellman secret", "key exchange secret")
 
     def common(self, *names: str) -> list[bytes]:
-        """What both ends dumped under one of these names, in the order of the first."""
-        own, other = ([dump.octets for dump in log if dump.name in names] for log in self.logs)
-        return [octets for octets in own if octets in other]
+        """What both ends dumped under one of these names, in the order of the first that dumps all."""
+        return self._both(lambda dump: dump.octets if dump.name in names else None)
 
     def shared_quick(self, tail: bytes) -> list[bytes]:
         """What both ends put before ``protocol | SPI | Ni_b | Nr_b``."""
-        own, other = (
-            [dump.octets[: -len(tail)] for dump in log if dump.octets.endswith(tail) and len(dump.octets) > len(tail)]
-            for log in self.logs
-        )
-        return [octets for octets in own if octets in other]
+        size = len(tail)
+        return self._both(lambda dump: dump.octets[:-size] if dump.octets.endswith(tail) else None)
+
+    def _both(self, part: Callable[[charon_log.Dump], bytes | None]) -> list[bytes]:
+        lists = [
+            [octets for octets in map(part, log) if octets]
+            for log, sparse in zip(self.logs, self.sparse, strict=True)
+            if not sparse
+        ]
+        return [octets for octets in lists[0] if all(octets in other for other in lists)]
 
 
 def seen(path: Path, responder: str) -> list[Seen]:

@@ -59,7 +59,7 @@ class Observer:
             ikev1_phase1.observe(context)
         elif head.encrypted:
             ikev1_phase2.observe(context, body[: len(body) - len(padding)])
-        self._enter(sa, number, head, payloads, (len(body), len(padding)))
+        self._enter(sa, number, head, payloads, len(padding))
 
     def _sa(self, head: Header, seen: Seen) -> Sa:
         sas = self.state.sas
@@ -73,7 +73,7 @@ class Observer:
             self.document.value(f"CKY-R{sa.label}", "The responder's cookie", head.cky_r)
         return sa
 
-    def _enter(self, sa: Sa, number: int, head: Header, payloads: list[Payload], sizes: tuple[int, int]) -> None:
+    def _enter(self, sa: Sa, number: int, head: Header, payloads: list[Payload], padding: int) -> None:
         """Payload list and summary, and the cases of framing."""
         document, place = self.document, f"@message-{number}"
         message = document.messages[number - 1]
@@ -83,18 +83,19 @@ class Observer:
             {"type": payload.type, "name": name, "body": document.expression(payload.body)}
             for payload, name in zip(payloads, names, strict=True)
         ]
-        octets = f"{place}.plaintext" if head.encrypted else f"{place}.bytes[28:]"
-        size, padding = sizes
+        part = "plaintext" if head.encrypted else "bytes"
+        octets = f"{place}.{part}" + ("" if head.encrypted else "[28:]")
+        rest = f"{place}.{part}[-{padding}:]" if padding else ""
         document.case(
             f"m{number}-payloads",
             "ikev1-payloads",
             {"first": head.first, "octets": octets},
-            {"payloads": f"{place}.payloads", "padding": f"{place}.plaintext[{size - padding}:]" if padding else ""},
+            {"payloads": f"{place}.payloads", "padding": rest},
         )
         if not head.encrypted:
             cookies = {"cky_i": sa.at("CKY-I"), "cky_r": "00" * 8 if head.cky_r == ZERO_COOKIE else sa.at("CKY-R")}
             fixed = {"exchange": head.exchange, "flags": head.flags, "message_id": head.message_id.hex()}
-            inputs = {**cookies, **fixed, "payloads": f"{place}.payloads"}
+            inputs = {**cookies, **fixed, "payloads": f"{place}.payloads", **({"padding": rest} if padding else {})}
             document.case(f"m{number}-message", "ikev1-message", inputs, {"message": f"{place}.bytes"})
 
     def _decrypt(self, sa: Sa, head: Header, number: int, data: bytes) -> bytes:

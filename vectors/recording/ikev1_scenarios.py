@@ -7,7 +7,7 @@ from dataclasses import dataclass
 PSK = b"ikeproof transcripts"
 PASSWORD = b"open sesame"
 USER = "alice"
-NEW, OLD = "strongswan-6.0", "strongswan-5.9"
+NEW, OLD, LIBRESWAN = "strongswan-6.0", "strongswan-5.9", "libreswan-5.2"
 _IKE = "RFC 2409"
 
 
@@ -33,11 +33,15 @@ class Scenario:
     nat: bool = False
     fails: bool = False
     responder_ike: str = ""
+    mode: str = "tunnel"
 
     @property
     def libipsec(self) -> bool:
-        """Whether the peers need a data plane."""
-        return bool(self.esp)
+        """Whether strongSwan gets its user-space data plane, which has tunnel mode in UDP only.
+
+        Without one it cannot install ESP SAs, which it notices when quick mode is over.
+        """
+        return bool(self.esp) and self.mode == "tunnel"
 
 
 def _main() -> list[Scenario]:
@@ -220,6 +224,71 @@ def _lifecycle() -> list[Scenario]:
     ]  # fmt: skip
 
 
+def _libreswan() -> list[Scenario]:
+    """libreswan at one end; it has no phase 1 without quick mode."""
+    quick = "RFC 2409, sections {} and 5.5"
+    return [
+        Scenario(
+            "ikev1-libreswan-main-psk-initiator", "libreswan", "Main mode and quick mode, begun by libreswan.",
+            quick.format("5.4"), "aes128-sha1-modp2048", "aes128-sha1", initiator=LIBRESWAN, responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-main-psk-responder", "libreswan",
+            "Main mode, and quick mode with PFS, answered by libreswan.",
+            quick.format("5.4"), "aes256-sha256-modp3072", "aes256-sha256-modp3072", initiator=NEW, responder=LIBRESWAN,
+        ),
+        Scenario(
+            "ikev1-libreswan-main-psk-ecp", "libreswan", "Main mode with a curve and SHA-512, begun by libreswan.",
+            quick.format("5.4"), "aes256-sha512-ecp521", "aes256-sha512", initiator=LIBRESWAN, responder=OLD,
+        ),
+        Scenario(
+            "ikev1-libreswan-main-3des-md5", "libreswan", "Main mode with 3DES and MD5, quick mode with PFS.",
+            quick.format("5.4"), "3des-md5-modp1536", "3des-md5-modp1536", initiator=LIBRESWAN, responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-main-rsa-initiator", "libreswan", "Main mode with RSA signatures, begun by libreswan.",
+            quick.format("5.1"), "aes128-sha256-modp2048", "aes128-sha256", auth="rsa", initiator=LIBRESWAN,
+            responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-main-rsa-responder", "libreswan", "Main mode with RSA signatures, answered by libreswan.",
+            quick.format("5.1"), "aes256-sha384-ecp384", "aes256-sha256", auth="rsa", initiator=OLD,
+            responder=LIBRESWAN,
+        ),
+        Scenario(
+            "ikev1-libreswan-aggressive-psk-initiator", "libreswan", "Aggressive mode, begun by libreswan.",
+            quick.format("5.4"), "aes128-sha1-modp2048", "aes128-sha1", aggressive=True, initiator=LIBRESWAN,
+            responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-aggressive-psk-responder", "libreswan", "Aggressive mode, answered by libreswan.",
+            quick.format("5.4"), "aes256-sha256-modp2048", "aes256-sha256", aggressive=True, initiator=NEW,
+            responder=LIBRESWAN,
+        ),
+        Scenario(
+            "ikev1-libreswan-transport", "libreswan", "Quick mode for transport mode without UDP encapsulation.",
+            quick.format("5.4"), "aes128-sha256-modp2048", "aes128-sha256", mode="transport", initiator=LIBRESWAN,
+            responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-transport-pfs", "libreswan", "Quick mode with PFS for transport mode.",
+            quick.format("5.4"), "aes256-sha1-modp2048", "aes256-sha1-modp2048", mode="transport",
+            initiator=LIBRESWAN, responder=OLD,
+        ),
+        Scenario(
+            "ikev1-libreswan-dpd", "libreswan", "libreswan asks R-U-THERE, strongSwan acknowledges.",
+            "RFC 3706", "aes128-sha256-modp2048", "aes128-sha256", steps=("dpd", "delete"), initiator=LIBRESWAN,
+            responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-xauth", "libreswan", "libreswan proves its user to strongSwan with XAUTH.",
+            "draft-beaulieu-ike-xauth-02; RFC 2409, section 5.4", "aes128-sha256-modp2048", "aes128-sha256",
+            auth="xauth-psk", initiator=LIBRESWAN, responder=OLD,
+        ),
+    ]  # fmt: skip
+
+
 SCENARIOS = {
-    each.name: each for each in (*_main(), *_signatures(), *_aggressive(), *_quick(), *_extended(), *_lifecycle())
+    each.name: each
+    for each in (*_main(), *_signatures(), *_aggressive(), *_quick(), *_extended(), *_lifecycle(), *_libreswan())
 }
