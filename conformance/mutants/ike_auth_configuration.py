@@ -160,3 +160,42 @@ def two_netmasks(patch: Patch) -> None:
 
     mask = ConfigAttribute(CfgAttribute.INTERNAL_IP4_NETMASK, b"\xff\xff\xff\x00")
     _change_reply(patch, lambda reply, message: _with(reply, [mask, mask]))
+
+
+# -- configuration required -----------------------------------------------------------------------------------------
+
+
+def _insists(patch: Patch, kind: int) -> None:
+    """Refuses a Child SA to whoever asks for no address."""
+    from reference_impl.ikev2 import config_payload
+    from reference_impl.ikev2.errors import Refusal
+    from reference_impl.ikev2.events import Reason
+    from reference_impl.wire.registries import CfgType, NotifyType
+
+    def answer(original: Any, engine: Any, sa: Any, connection: Any, message: Any) -> Any:
+        if config_payload.find(message, CfgType.REQUEST) is None:
+            raise Refusal(NotifyType(kind), Reason.CONFIG_REQUIRED, "mutant")
+        return original(engine, sa, connection, message)
+
+    patch.wrap(config_payload, "answer", answer)
+
+
+@mutant("required-config-refused-otherwise", breaks="rfc7296/2.19/cp-required-fails-request")
+def required_config_refused_otherwise(patch: Patch) -> None:
+    """Insists on a configuration request, but says INTERNAL_ADDRESS_FAILURE to who sends none."""
+    _insists(patch, 36)
+
+
+@mutant("failed-cp-closes-ike-sa", breaks="rfc7296/2.19/failed-cp-keeps-ike-sa")
+def failed_cp_closes_ike_sa(patch: Patch) -> None:
+    """Insists on a configuration request, and forgets the IKE SA of who sends none."""
+    from reference_impl.ikev2 import closing, protected
+    from reference_impl.ikev2.events import Reason
+
+    def process(original: Any, engine: Any, sa: Any, *rest: Any) -> None:
+        original(engine, sa, *rest)
+        if sa.established and not sa.children:
+            closing.close(engine, sa, Reason.CONFIG_REQUIRED, linger=False)
+
+    _insists(patch, 37)
+    patch.wrap(protected, "process", process)

@@ -186,6 +186,39 @@ def answers_in_clear(patch: Patch) -> None:
     patch.wrap(messages, "seal", seal)
 
 
+@mutant("opens-nested-encrypted-payloads", breaks="rfc7296/3.1/sk-not-nested")
+def opens_nested_encrypted_payloads(patch: Patch) -> None:
+    """Decrypts an Encrypted payload inside of another one, and carries out what it holds."""
+    from reference_impl.ikev2 import protect
+    from reference_impl.wire.registries import PayloadType
+
+    def open_raw(original: Any, data: bytes, protection: Any, **options: Any) -> Any:
+        opened = original(data, protection, **options)
+        if opened.inner_first != PayloadType.SK:
+            return opened
+        size = 28 + len(opened.inner)
+        header = data[:16] + bytes([PayloadType.SK]) + data[17:24] + size.to_bytes(4, "big")
+        return original(header + opened.inner, protection, **options)
+
+    patch.wrap(protect, "open_raw", open_raw)
+
+
+@mutant("nests-encrypted-payload", breaks="rfc7296/3.1/sk-not-nested")
+def nests_encrypted_payload(patch: Patch) -> None:
+    """Encrypts INFORMATIONAL messages twice."""
+    from reference_impl.ikev2 import protect
+    from reference_impl.wire.registries import ExchangeType, PayloadType
+
+    def seal(original: Any, message: Any, protection: Any, iv: bytes, **options: Any) -> bytes:
+        once: bytes = original(message, protection, iv, **options)
+        if message.exchange != ExchangeType.INFORMATIONAL:
+            return once
+        outer = protect._with_payloads(message, ())
+        return protect.seal_raw(outer, PayloadType.SK, once[28:], protection, iv[:-1] + bytes([iv[-1] ^ 1]))
+
+    patch.wrap(protect, "seal", seal)
+
+
 @mutant("payload-after-sk", breaks="rfc7296/3.14/sk-last-payload")
 def payload_after_sk(patch: Patch) -> None:
     """Appends a Vendor ID in the clear after the Encrypted payload."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from conformance.tester import AuthExchange, NotApplicable, Notify, Tester, covers, order_of
+from conformance.tester import Accepted, AuthExchange, NotApplicable, Notify, Tester, covers, order_of
 from conformance.tester.expect import observed
 from conformance.tester.identity import Identity
 from reference_impl.wire.config import ConfigAttribute, ConfigPayload
@@ -58,6 +58,30 @@ def test_no_reply_without_request(tester: Tester) -> None:
     """Without CFG_REQUEST there is no Configuration payload in the response."""
     reply = tester.attempt(need_child=False).reply
     tester.check(reply is not None and reply.get(ConfigPayload) is None, "no CP payload", observed(reply))
+
+
+@covers(
+    "rfc7296/2.19/cp-required-fails-request",
+    "rfc7296/2.19/failed-cp-keeps-ike-sa",
+    "rfc7296/2.19/failed-cp-no-data",
+    mutants=["required-config-refused-otherwise", "failed-cp-closes-ike-sa"],
+    needs=("config_payload",),
+)
+def test_without_request(tester: Tester) -> None:
+    """Who asks for no address gets a Child SA for his own, or FAILED_CP_REQUIRED without data on an IKE SA that lives.
+
+    Which of the two is a matter of the device's configuration; it may also be that it knows no network of the tester.
+    """
+    attempt = tester.attempt(need_child=False)
+    tester.check(attempt.sa is not None, "an IKE SA", attempt.problem, "rfc7296/2.19/failed-cp-keeps-ike-sa")
+    assert attempt.sa is not None
+    required = Notify(NotifyType.FAILED_CP_REQUIRED)
+    outcome = tester.expects(attempt.reply, {Accepted(), required, Notify(NotifyType.TS_UNACCEPTABLE)})
+    if outcome == required and attempt.reply is not None:
+        notify = attempt.reply.notify(NotifyType.FAILED_CP_REQUIRED)
+        data = notify.data if notify is not None else b""
+        tester.check(not data, "no data", f"{len(data)} octets", "rfc7296/2.19/failed-cp-no-data")
+    attempt.sa.liveness(requirement="rfc7296/2.19/failed-cp-keeps-ike-sa")
 
 
 @covers(

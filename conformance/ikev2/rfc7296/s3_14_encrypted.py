@@ -7,15 +7,28 @@ from itertools import pairwise
 
 import pytest
 
-from conformance.ikev2.rfc7296.exchanged import last_received
-from conformance.tester import Deleted, Draft, Edit, ErrorNotify, IkeSa, NoError, NotApplicable, Silence, Tester, covers
+from conformance.ikev2.rfc7296.exchanged import answers, last_received
+from conformance.tester import (
+    Deleted,
+    Draft,
+    Edit,
+    Empty,
+    ErrorNotify,
+    IkeSa,
+    NoError,
+    NotApplicable,
+    Silence,
+    Tester,
+    covers,
+)
 from conformance.tester import misbehaviour as bad
 from reference_impl.crypto.suite import parse_ike
 from reference_impl.wire.header import HEADER_SIZE
 from reference_impl.wire.notify import DeletePayload, NotifyPayload
-from reference_impl.wire.raw import UnknownPayload
+from reference_impl.wire.raw import RawPayload, UnknownPayload
 from reference_impl.wire.registries import Encr, ExchangeType, NotifyType, PayloadType, ProtocolId
 
+GENERIC_SIZE = 4
 FLAGS_OCTET = 19
 GENERIC_FLAGS_OCTET = 29
 SAMPLES = 24
@@ -213,6 +226,25 @@ def test_clear_payload_before(tester: Tester) -> None:
     outside = UnknownPayload(PayloadType(200), b"ikeproof")
     reply = sa.request(payloads=[delete], edit=bad.clear_payload_before(outside))
     tester.expects(reply, Deleted(ProtocolId.ESP))
+
+
+@covers("rfc7296/3.1/sk-not-nested", mutants=["nests-encrypted-payload"])
+def test_none_inside(tester: Tester) -> None:
+    """No response of the device has an Encrypted payload inside of its Encrypted payload."""
+    _, found = answers(tester)
+    for item in found[1:]:
+        message = item.received.message
+        nested = message is not None and item.received.opened and message.encrypted is not None
+        tester.check(not nested, f"no Encrypted payload inside of {item.name}", "one")
+
+
+@covers("rfc7296/3.1/sk-not-nested", mutants=["opens-nested-encrypted-payloads"])
+def test_nested_not_carried_out(tester: Tester) -> None:
+    """What is in an Encrypted payload inside of another one is not carried out; an error may say so."""
+    sa = tester.establish()
+    inside = sa.encode(sa.draft(payloads=[DeletePayload(ProtocolId.ESP, 4, (sa.child.spi_in,))]))[HEADER_SIZE:]
+    nested = RawPayload(PayloadType.SK, inside[GENERIC_SIZE:], None, inside[0])
+    tester.expects(sa.exchange_or_silence(payloads=[nested]), {ErrorNotify(), Silence(), Empty()})
 
 
 @covers("rfc7296/1.2/later-messages-protected", mutants=["accepts-own-keys"])
