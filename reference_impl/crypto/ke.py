@@ -30,7 +30,8 @@ Rng = Callable[[int], bytes]
 class Exchange(Protocol):
     """What a group's module implements: our public value, and the shared secret with a peer's."""
 
-    public: bytes
+    @property
+    def public(self) -> bytes: ...
 
     def shared(self, peer: bytes) -> bytes: ...
 
@@ -185,13 +186,16 @@ def key_exchange(group: Group, *, private: bytes | None = None, rng: Rng = os.ur
     d‖z for ML-KEM, where this is the initiator's side only. Raises UnsupportedAlgorithm, and CryptoError for an
     impossible private value.
     """
-    entry = method(group)
+    exchange = _begin(method(group), private, rng)
+    return KeyExchange(group, exchange.public, exchange)
+
+
+def _begin(entry: KeyExchangeMethod, private: bytes | None, rng: Rng) -> Exchange:
     value = entry.private_value(rng) if private is None else private
     try:
-        exchange = entry.make(value)
+        return entry.make(value)
     except ValueError as error:
         raise CryptoError(f"{entry.name} cannot use this private value: {error}") from None
-    return KeyExchange(group, exchange.public, exchange)
 
 
 def respond(group: Group, peer: bytes, *, private: bytes | None = None, rng: Rng = os.urandom) -> tuple[bytes, bytes]:
@@ -202,5 +206,7 @@ def respond(group: Group, peer: bytes, *, private: bytes | None = None, rng: Rng
     entry = method(group)
     if entry.encapsulation is not None:
         return encapsulate(entry.encapsulation, peer)
-    ours = key_exchange(group, private=private, rng=rng)
-    return ours.public, ours.shared(peer)
+    ours = _begin(entry, private, rng)
+    # first what refuses a bad value, which may cost next to nothing
+    shared = ours.shared(peer)
+    return ours.public, shared

@@ -48,13 +48,19 @@ def _arctan_inverse(x: int, unit: int) -> int:
 class ModpExchange:
     """One side of an exchange in a MODP group; values are big-endian, as long as the prime (RFC 7296, 3.4)."""
 
-    __slots__ = ("_exponent", "_prime", "_size", "public")
+    __slots__ = ("_exponent", "_prime", "_public", "_size")
 
     def __init__(self, bits: int, private: bytes) -> None:
         self._prime = prime(bits)
         self._size = bits // 8
         self._exponent = int.from_bytes(private, "big")
-        self.public = self._encode(GENERATOR)
+        self._public = b""
+
+    @property
+    def public(self) -> bytes:
+        """g^i, computed when it is asked for: a responder first looks at what the peer sent."""
+        self._public = self._public or self._encode(GENERATOR)
+        return self._public
 
     def _encode(self, base: int) -> bytes:
         return pow(base, self._exponent, self._prime).to_bytes(self._size, "big")

@@ -40,6 +40,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:
+        # nobody reads the readiness line any more; the interpreter must not try to write it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("standard output is closed: nobody hears where this gateway listens", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -1,5 +1,8 @@
 """Key exchange against RFC 2409, 3526, 5903, 6954, 7748 and 8031, kyber-py, and the recipient tests of RFC 6989."""
 
+import contextlib
+import time
+
 import pytest
 from kyber_py.ml_kem import ML_KEM_512, ML_KEM_768, ML_KEM_1024  # type: ignore[import-untyped]
 
@@ -175,3 +178,18 @@ def test_unsupported_group() -> None:
             ke.key_exchange(group)
         with pytest.raises(UnsupportedAlgorithm):
             ke.public_size(group)
+
+
+def test_a_refused_value_costs_a_responder_no_exponentiation() -> None:
+    """Who floods with bad values must not keep it busy: a hundred of them take less than one exchange."""
+
+    def seconds(peer: bytes, count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count):
+            with contextlib.suppress(InvalidPublicValue):
+                ke.respond(Group.MODP_8192, peer)
+        return time.perf_counter() - start
+
+    good = ke.key_exchange(Group.MODP_8192).public
+    assert seconds(good[1:], 100) < seconds(good, 1)
+    assert seconds(bytes(1024), 100) < seconds(good, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -173,6 +174,18 @@ def test_certificate_authentication(tmp_path: Path, kind: str) -> None:
         initiator.wait("the handshake", lambda: initiator.events("child-installed"))
         assert initiator.events("ike-established")[0]["auth_method"] == "DIGITAL_SIGNATURE"
         assert initiator.call("ping", dst="10.1.0.1")["from"] == "10.1.0.1"
+
+
+def test_closed_standard_output_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(config("right"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "reference_impl.gateway", "--config", str(file)]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    os.close(writer)
+    assert result.returncode == 2
+    assert result.stderr == "standard output is closed: nobody hears where this gateway listens\n"
 
 
 @needs_root
