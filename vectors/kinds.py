@@ -47,5 +47,5 @@ GROUPS = frozenset(
     | {"CURVE25519", "CURVE448", "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"}
 )
 ESP_CIPHERS = (
-    CIPHERS | AEADS | {f"{aead}-IIV" for aead in ("AES-GCM-16", "AES-CCM-16", "CHACHA20-POLY1305")} | {"AES-GMAC"}
+    CIPHERS | AEADS | {f"{aead}-IIV" for aead in ("AES-GCM-16", "AES-CCM-8", "CHACHA20-POLY1305")} | {"AES-GMAC"}
 )

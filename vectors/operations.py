@@ -80,6 +80,13 @@ OPERATIONS: dict[str, Operation] = {
             algorithms=GROUPS,
         ),
         Operation(
+            "kem-encapsulate",
+            "Encapsulate to an ML-KEM key with 32 octets of randomness (FIPS 203, algorithm 17), or refuse the key.",
+            {"group": _A, "public": _O, "message": _O},
+            {"ciphertext": _O, "shared": _O},
+            algorithms=GROUPS,
+        ),
+        Operation(
             "prf-plus",
             "prf+ of RFC 7296, section 2.13.",
             {"prf": _A, "key": _O, "seed": _O, "size": _N},

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from vectors.adapters import Adapter
+from vectors.adapters.kyber import KyberAdapter
 from vectors.adapters.openssl import OpensslAdapter
 from vectors.adapters.ours import OurAdapter
 from vectors.adapters.scapy import ScapyAdapter
 
-BUILTIN: dict[str, type[OurAdapter] | type[OpensslAdapter] | type[ScapyAdapter]] = {
+BUILTIN: dict[str, Callable[[], Adapter]] = {
     "ikeproof": OurAdapter,
     "openssl": OpensslAdapter,
     "scapy": ScapyAdapter,
+    "kyber-py": KyberAdapter,
 }
 # other projects' own programs, in containers of the lab
 FOREIGN = ("libreswan", "strongswan", "strongswan-openssl", "strongswan-gcrypt")

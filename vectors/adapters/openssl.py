@@ -29,6 +29,8 @@ from vectors.adapters import (
     openssl_ikev2,
     openssl_modp,
 )
+from vectors.adapters import openssl_brainpool224 as brainpool224
+from vectors.adapters import openssl_camellia as camellia
 from vectors.adapters.openssl_ah import OPERATIONS as AH_OPERATIONS
 from vectors.adapters.openssl_ipcomp import OPERATIONS as IPCOMP_OPERATIONS
 
@@ -133,26 +135,15 @@ def encrypt(inputs: dict[str, Input]) -> dict[str, Input]:
     if mode == "CTR":  # keying material ends in the 4-octet nonce (RFC 3686, RFC 5528)
         key, iv = key[:-4], key[-4:] + iv + b"\0\0\0\1"
     if family == "CAMELLIA" and mode == "CTR":
-        return {
-            "ciphertext": _counter_mode(
-                lambda block: Cipher(Camellia(key), modes.ECB()).encryptor().update(block), iv, plaintext
-            )
-        }
+        return {"ciphertext": camellia.counter_mode(key, iv, plaintext)}
     algorithm = _BLOCK_CIPHERS[family](key)
     chosen = modes.CTR(iv) if mode == "CTR" else modes.CBC(iv)
     return {"ciphertext": Cipher(algorithm, chosen).encryptor().update(plaintext)}
 
 
-def _counter_mode(block: Callable[[bytes], bytes], counter: bytes, data: bytes) -> bytes:
-    stream = b"".join(
-        block((int.from_bytes(counter) + number).to_bytes(16)) for number in range((len(data) + 15) // 16)
-    )
-    return bytes(left ^ right for left, right in zip(data, stream, strict=False))
-
-
 def _seal_open(inputs: dict[str, Input], seal: bool) -> bytes:
     name, key, nonce, aad = str(inputs["algorithm"]), *(_octets(inputs, part) for part in ("key", "nonce", "aad"))
-    tag_size = int(name.rsplit("-", 1)[1]) if name.startswith("AES") else 16
+    tag_size = int(name.rsplit("-", 1)[1]) if name.startswith(("AES", "CAMELLIA")) else 16
     data = _octets(inputs, "plaintext") if seal else _octets(inputs, "ciphertext") + _octets(inputs, "tag")
     if name.startswith("AES-GCM"):
         if seal:
@@ -166,6 +157,8 @@ def _seal_open(inputs: dict[str, Input], seal: bool) -> bytes:
     if name.startswith("AES-CCM"):
         ccm = AESCCM(key, tag_size)
         return ccm.encrypt(nonce, data, aad) if seal else ccm.decrypt(nonce, data, aad)
+    if name.startswith("CAMELLIA-CCM"):
+        return (camellia.ccm_seal if seal else camellia.ccm_open)(key, nonce, data, aad, tag_size)
     if name == "CHACHA20-POLY1305":
         chacha = ChaCha20Poly1305(key)
         return chacha.encrypt(nonce, data, aad) if seal else chacha.decrypt(nonce, data, aad)
@@ -189,6 +182,8 @@ def public(inputs: dict[str, Input]) -> dict[str, Input]:
         return {"public": x448.X448PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()}
     if name.startswith("MODP-"):
         return {"public": openssl_modp.public(name, private)}
+    if name == brainpool224.NAME:
+        return {"public": brainpool224.public(private)}
     if name not in _CURVES:
         raise Unsupported(name)
     key = ec.derive_private_key(int.from_bytes(private), _CURVES[name]())
@@ -211,6 +206,8 @@ def shared(inputs: dict[str, Input]) -> dict[str, Input]:
         }
     if name.startswith("MODP-"):
         return {"shared": openssl_modp.shared(name, private, peer)}
+    if name == brainpool224.NAME:
+        return {"shared": brainpool224.shared(private, peer)}
     if name not in _CURVES:
         raise Unsupported(name)
     curve = _CURVES[name]()

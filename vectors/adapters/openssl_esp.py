@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher,
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 from vectors.adapters import Input, Refused, Unsupported
+from vectors.adapters import openssl_camellia as camellia
 
 Mac = Callable[[str], Callable[[bytes, bytes], bytes]]
 
@@ -89,6 +90,13 @@ def _combined(name: str, material: bytes) -> _Sealed | None:
             lambda iv, data, aad: gcm.encrypt(salt + iv, data, aad)[: len(data) + size],
             lambda iv, data, aad: _gcm_open(key, salt + iv, data, aad, size),
         )  # fmt: skip
+    if family == "CAMELLIA-CCM":
+        key, salt, size = material[:-3], material[-3:], int(size_text)
+        return _Sealed(
+            8, size, 1,
+            lambda iv, data, aad: camellia.ccm_seal(key, salt + iv, data, aad, size),
+            lambda iv, data, aad: camellia.ccm_open(key, salt + iv, data, aad, size),
+        )  # fmt: skip
     if family == "AES-CCM":
         key, salt, size = material[:-3], material[-3:], int(size_text)
         ccm = AESCCM(key, size)
@@ -104,6 +112,9 @@ def _cipher(name: str, key: bytes) -> tuple[int, int, Callable[[bytes, bool, byt
     """(IV size, block size, run(iv, encrypting, data)) of a cipher without integrity."""
     if name == "NULL":
         return 0, 1, lambda iv, encrypting, data: data
+    if name == "CAMELLIA-CTR":
+        nonce = key[-4:]
+        return 8, 1, lambda iv, encrypting, data: camellia.counter_mode(key[:-4], nonce + iv + b"\0\0\0\1", data)
     if name == "AES-CTR":
         counter = Cipher
         return (

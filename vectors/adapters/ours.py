@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reference_impl.crypto import fips203
+from reference_impl.crypto.aes_mac import aes_cmac, aes_xcbc_mac
 from reference_impl.crypto.cipher import CIPHERS, CipherAlgorithm
 from reference_impl.crypto.errors import CryptoError, IntegrityError, InvalidPublicValue
 from reference_impl.crypto.integ import INTEGS
@@ -24,9 +26,12 @@ _MACS: dict[str, Callable[[bytes, bytes], bytes]] = {
     **{name: algorithm for name, algorithm in _PRF_NAMES.items() if name.startswith("HMAC")},
     **{algorithm.name: algorithm for algorithm in PRFS.values() if algorithm.name.endswith("-PRF-128")},
     **{algorithm.name: algorithm.sign for algorithm in INTEGS.values()},
+    "AES-XCBC": aes_xcbc_mac,
+    "AES-CMAC": aes_cmac,
 }
 _GROUPS = {method.name.upper().replace("SECP", "ECP-").removesuffix("R1"): group for group, method in METHODS.items()}
 _GROUPS |= {name.replace("_", "-"): group for group in METHODS for name in [group.name]}
+_KEMS = {each.name: each for each in (fips203.ML_KEM_512, fips203.ML_KEM_768, fips203.ML_KEM_1024)}
 
 
 def _prf(inputs: dict[str, Input]) -> PrfAlgorithm:
@@ -87,7 +92,8 @@ def mac(inputs: dict[str, Input]) -> dict[str, Input]:
 
 def group(inputs: dict[str, Input]) -> dict[str, Input]:
     name = str(inputs["group"])
-    if _group(inputs) is None or not name.startswith("MODP-"):
+    _group(inputs)
+    if not name.removeprefix("MODP-").isdigit():
         raise Unsupported(name)
     bits = int(name.removeprefix("MODP-"))
     return {"prime": prime(bits).to_bytes(bits // 8, "big"), "generator": GENERATOR}
@@ -105,6 +111,17 @@ def shared(inputs: dict[str, Input]) -> dict[str, Input]:
 def kem_decapsulate(inputs: dict[str, Input]) -> dict[str, Input]:
     exchange = key_exchange(_group(inputs), private=_octets(inputs, "seed"))
     return {"public": exchange.public, "shared": exchange.shared(_octets(inputs, "ciphertext"))}
+
+
+def kem_encapsulate(inputs: dict[str, Input]) -> dict[str, Input]:
+    parameters = _KEMS.get(str(inputs["group"]))
+    if parameters is None:
+        raise Unsupported(str(inputs["group"]))
+    try:
+        secret, ciphertext = fips203.encapsulate(parameters, _octets(inputs, "public"), _octets(inputs, "message"))
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    return {"ciphertext": ciphertext, "shared": secret}
 
 
 def prf_plus(inputs: dict[str, Input]) -> dict[str, Input]:
@@ -147,6 +164,7 @@ _OPERATIONS: dict[str, Callable[[dict[str, Input]], dict[str, Input]]] = {
     "public": public,
     "shared": shared,
     "kem-decapsulate": kem_decapsulate,
+    "kem-encapsulate": kem_encapsulate,
     "prf-plus": prf_plus,
     "ikev2-kdf": ikev2_kdf,
     **ours_esp.OPERATIONS,

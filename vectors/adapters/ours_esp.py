@@ -9,7 +9,13 @@ from reference_impl.crypto.errors import IntegrityError
 from reference_impl.crypto.integ import INTEGS
 from reference_impl.crypto.protection import Protection
 from reference_impl.ikev2 import protect
-from reference_impl.ipsec.esp import HEADER_SIZE, CombinedTransform, EspTransform, SeparateTransform
+from reference_impl.ipsec.esp import (
+    HEADER_SIZE,
+    CombinedTransform,
+    EspTransform,
+    ImplicitIvTransform,
+    SeparateTransform,
+)
 from reference_impl.wire.errors import WireError
 from reference_impl.wire.esp import PADDING
 from vectors.adapters import Input, Refused, Unsupported
@@ -80,6 +86,8 @@ def _transform(inputs: dict[str, Input], spi: int) -> EspTransform | _WithoutIcv
     if not algorithm.aead and "integ" not in inputs:
         return _WithoutIcv(spi, algorithm, key)
     protection = make_protection(inputs, algorithm)
+    if algorithm.implicit_iv:
+        return ImplicitIvTransform(spi, esn, protection, key)
     if algorithm.aead:
         return CombinedTransform(spi, esn, protection, key)
     return SeparateTransform(spi, esn, protection, key, octets(inputs, "integ_key"))

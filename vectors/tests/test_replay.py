@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +24,13 @@ ADAPTERS = [word for name in BUILTIN for word in ("--adapter", name)]
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_no_failure_and_somebody_answers(name: str) -> None:
-    answered: set[str] = set()
+def test_no_failure_and_two_that_share_no_code_answer_each_case(name: str) -> None:
+    answered: Counter[str] = Counter()
     for each in BUILTIN:
         (tally,) = replay([SETS[name]], adapter(each))
         assert [one for one in tally.replays if one.outcome is Outcome.FAIL] == []
-        answered |= {one.case.id for one in tally.replays if one.outcome is Outcome.PASS}
-    assert answered == {case.id for case in SETS[name].cases}
+        answered.update(one.case.id for one in tally.replays if one.outcome is Outcome.PASS)
+    assert {case.id for case in SETS[name].cases if answered[case.id] < 2} == set()
 
 
 def _altered(value: Value, quarter: int = 2, mask: int = 0x01) -> Value:
