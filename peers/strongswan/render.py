@@ -6,7 +6,8 @@ from typing import Any
 
 from peers.scenario import ANY, Connection, Endpoint, Identity
 
-_KINDS = {"fqdn": "fqdn:", "email": "email:", "ipv4": "ipv4:", "ipv6": "ipv6:", "dn": "", "key": "keyid:"}
+# after ipv4: and ipv6: it takes the text itself, not the address, as the identity's octets
+_KINDS = {"fqdn": "fqdn:", "email": "email:", "ipv4": "", "ipv6": "", "dn": "", "key": "keyid:"}
 
 
 def identity(value: Identity) -> str:

@@ -35,6 +35,20 @@ def test_strongswan_message() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ipv4:192.0.2.1", "192.0.2.1"),
+        ("ipv6:2001:db8::1", "2001:db8::1"),
+        ("key:lab", "keyid:lab"),
+        ("dn:CN=a", "CN=a"),
+        ("any", "%any"),
+    ],
+)
+def test_strongswan_identity(text: str, expected: str) -> None:
+    assert strongswan.identity(Identity.parse(text)) == expected
+
+
 def test_strongswan_key_for_anyone_has_no_owners() -> None:
     message = strongswan.shared(replace(BASE, remote=ANYONE))
     assert message is not None

@@ -71,7 +71,7 @@ class Pluto(LibreswanDriver):
                 key=_key(key) if own else "",
                 ca=_certificate(credentials.authority()),
             )
-        identity = Identity("fqdn", recipe.identity(role))
+        identity = Identity.parse(recipe.identity(role))
         networks = () if recipe.engine.get("mode") == "transport" else tuple(recipe.networks(role))
         return Endpoint(address, identity, _METHODS[kind], proof, networks)
 

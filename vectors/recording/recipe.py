@@ -22,7 +22,7 @@ class Recipe:
     `psk` or a kind of credentials, `auth_peer` the other end's. `engine` are further settings of our engine, `options`
     of the peer's connection, `settings` lines of its global configuration. A step is "initiate", or (who, command,
     arguments) with who "ours" or "peer". `outcome` is "established", or a notification that ends it; `shows` must stand
-    in the summaries of the messages.
+    in the summaries of the messages. `identities` by role replace the usual names.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Recipe:
     steps: tuple[Any, ...] = ("initiate",)
     outcome: str = "established"
     shows: tuple[str, ...] = ()
+    identities: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def theirs(self) -> str:
@@ -54,9 +55,11 @@ class Recipe:
         return self.auth if role == self.ours else self.auth_peer or self.auth
 
     def identity(self, role: str) -> str:
-        """An end's identity without its type, which is fqdn."""
+        """An end's identity as the transcript has it: `kind:value`."""
+        if role in self.identities:
+            return self.identities[role]
         kind = self.kind(role)
-        return f"{role}.example" if kind == "psk" else credentials.identity(role, kind)
+        return f"fqdn:{role}.example" if kind == "psk" else f"fqdn:{credentials.identity(role, kind)}"
 
     def networks(self, role: str) -> list[str]:
         """What is behind an end."""

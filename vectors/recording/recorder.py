@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from vectors.recording import authentication, credentials
+from vectors.recording import authentication, credentials, layout
 from vectors.recording.document import Document
 from vectors.recording.draws import Draws
 from vectors.recording.exchange import ExchangeError, OurEnd
@@ -47,7 +46,7 @@ def record(recipe: Recipe, ours: OurEnd, foreign: ForeignEnd, folder: Path) -> P
     path = folder / f"{recipe.name}.json"
     transcript = model.unfold(path, raw)
     engines.replay(transcript)
-    path.write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(layout.text(raw), encoding="utf-8")
     return path
 
 
@@ -100,7 +99,7 @@ def _ends(recipe: Recipe, observer: Observer, ours: OurEnd, foreign: ForeignEnd)
             }
         ends[role] = {
             "implementation": OURS if mine else foreign.by,
-            "identity": f"fqdn:{recipe.identity(role)}",
+            "identity": recipe.identity(role),
             "address": ours.address if mine else foreign.address,
             "credentials": given,
         }
@@ -133,7 +132,7 @@ def _check_outcome(recipe: Recipe, observer: Observer, ours: OurEnd) -> None:
 
 def _confirmation(recipe: Recipe, observer: Observer, foreign: ForeignEnd) -> str:
     """What the foreign end confirms. Raises ExchangeError if it has other values than we have."""
-    text = f"{foreign.by} was the {recipe.theirs}."
+    text = f"{foreign.by} was the {recipe.theirs}; {recipe.outcome} came as given here."
     if recipe.outcome == "established":
         text = f"{foreign.by} was the {recipe.theirs} and completed the exchanges with the messages given here."
     known = [name for name in observer.secrets if foreign.logs_value(name)]

@@ -61,7 +61,7 @@ class Charon(StrongswanDriver):
         self._start = len(self.logs())
         kind = recipe.kind(recipe.theirs)
         if kind == "psk" or recipe.kind(recipe.ours) == "psk":
-            owners = [f"fqdn:{recipe.identity(role)}" for role in ("initiator", "responder")]
+            owners = [_identity(recipe.identity(role)) for role in ("initiator", "responder")]
             secret = {"id": CONNECTION, "type": "IKE", "data": recipe.options.get("psk", PSK), "owners": owners}
             self._ask(lambda: self._session.load_shared(secret))
         if kind != "psk":
@@ -117,7 +117,7 @@ class Charon(StrongswanDriver):
 
     def _end(self, recipe: Recipe, role: str, option: str, *, local: bool) -> dict[str, Any]:
         kind = recipe.kind(role)
-        section: dict[str, Any] = {"id": f"fqdn:{recipe.identity(role)}"}
+        section: dict[str, Any] = {"id": _identity(recipe.identity(role))}
         if not local:
             section["id"] = recipe.options.get("identity_remote", section["id"])
         if kind == "psk":
@@ -161,6 +161,14 @@ class Charon(StrongswanDriver):
         self._ask(self._session.clear_creds)
         if CONNECTION in self._ask(lambda: [str(name) for pool in [self._session.get_pools()] for name in pool]):
             self._ask(lambda: self._session.unload_pool({"name": CONNECTION}))
+
+
+def _identity(text: str) -> str:
+    """In charon's spelling."""
+    kind, _, value = text.partition(":")
+    if kind == "keyid":
+        return f"keyid:{bytes.fromhex(value).decode()}"
+    return {"ip": value, "dn": f"asn1dn:#{value}"}.get(kind, text)
 
 
 def _pem(der: bytes) -> str:

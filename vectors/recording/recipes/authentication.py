@@ -20,6 +20,28 @@ def _psk() -> tuple[Recipe, ...]:
     )
 
 
+def _identities() -> tuple[Recipe, ...]:
+    """Types of identities that are no names of hosts. The distinguished names are CN=initiator and CN=responder."""
+    names = {
+        "email": ("ID_RFC822_ADDR", "email:initiator@example.org", "email:responder@example.org"),
+        "ipv4": ("ID_IPV4_ADDR", "ip:192.0.2.1", "ip:192.0.2.2"),
+        "key-id": ("ID_KEY_ID", "keyid:" + b"initiator".hex(), "keyid:" + b"responder".hex()),
+        "dn": (
+            "ID_DER_ASN1_DN",
+            "dn:301431123010060355040313" + "09" + b"initiator".hex(),
+            "dn:301431123010060355040313" + "09" + b"responder".hex(),
+        ),
+    }
+    return tuple(
+        recipe
+        for name, (kind, initiator, responder) in names.items()
+        for recipe in both(
+            f"id-{name}", FAMILY, f"Identities of type {kind}", "RFC 7296, section 3.5",
+            identities={"initiator": initiator, "responder": responder},
+        )
+    )  # fmt: skip
+
+
 def _classic() -> tuple[Recipe, ...]:
     document = "RFC 7296, section 2.15"
     ecdsa = "RFC 4754, sections 2 and 7"
@@ -51,4 +73,4 @@ def _digital_signature() -> tuple[Recipe, ...]:
     )  # fmt: skip
 
 
-RECIPES = (*_psk(), *_classic(), *_digital_signature())
+RECIPES = (*_psk(), *_identities(), *_classic(), *_digital_signature())

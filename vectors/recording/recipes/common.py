@@ -36,11 +36,6 @@ def both(name: str, family: str, proves: str, document: str, **further: Any) -> 
     return first, second
 
 
-def alternate(number: int) -> str:
-    """A role for the recipe of this number, so that a series has both."""
-    return ROLES[number % 2]
-
-
 __all__ = [
     "CBC_ESP",
     "CBC_IKE",
@@ -51,7 +46,6 @@ __all__ = [
     "OTHER",
     "ROLES",
     "SIX",
-    "alternate",
     "both",
     "recipe",
 ]

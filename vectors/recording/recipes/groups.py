@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vectors.recording.recipe import Recipe
-from vectors.recording.recipes.common import LIBRESWAN, alternate, recipe
+from vectors.recording.recipes.common import LIBRESWAN, both
 
 NAMES = {
     "modp768": "1, 768-bit MODP (RFC 7296, appendix B.1)",
@@ -33,16 +33,16 @@ _NOT_SMALL = {"modp6144", "modp8192"}
 
 
 def _groups() -> Iterator[Recipe]:
-    for number, (group, name) in enumerate(NAMES.items()):
+    for group, name in NAMES.items():
         steps = ("initiate",) if group in _NOT_SMALL else ("initiate", ("ours", "rekey-child"))
         pfs = "" if group in _NOT_SMALL else ", also for perfect forward secrecy"
-        yield recipe(
-            f"group-{group}", "groups", alternate(number), f"Group {name}{pfs}", "RFC 7296, sections 2.14 and 2.17",
+        yield from both(
+            f"group-{group}", "groups", f"Group {name}{pfs}", "RFC 7296, sections 2.14 and 2.17",
             ike=(f"aes128gcm16-prfsha256-{group}",), esp=(f"aes128gcm16-{group}",), steps=steps,
         )  # fmt: skip
-    for number, group in enumerate(("modp3072", "ecp384", "ecp521")):
-        yield recipe(
-            f"group-{group}", "groups", alternate(number), f"Group {NAMES[group]}", "RFC 7296, section 2.14",
+    for group in ("modp3072", "ecp384", "ecp521"):
+        yield from both(
+            f"group-{group}", "groups", f"Group {NAMES[group]}", "RFC 7296, section 2.14",
             peer=LIBRESWAN, ike=(f"aes128gcm16-prfsha256-{group}",),
         )  # fmt: skip
 
