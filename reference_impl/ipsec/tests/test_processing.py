@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reference_impl.crypto.suite import parse_esp
 from reference_impl.ipsec import esp
@@ -304,3 +306,14 @@ def test_host_leaves_other_packets_alone() -> None:
     assert host.counters == {"not-mine": 1, "malformed": 2}
     with pytest.raises(ValueError, match="no IPv6 address"):
         host.source_for("2001:db8::1")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=120), st.sampled_from([b"", b"\x45\0\0\x40", b"\x60\0\0\0\0\x18", b"\0\0\x01\x01\0\0\0\x01"]))
+def test_any_octets_on_any_side_are_counted(data: bytes, start: bytes) -> None:
+    left, right = sites()
+    path = Path(right.address, 4500, left.address, 4500, True)
+    assert right.processor.inbound(0.0, start + data, path) is None
+    left.processor.outbound(0.0, start + data)
+    left.host.receive(0.0, start + data)
+    assert sum(right.processor.counters.values()) == sum(left.processor.counters.values()) == 1
