@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from peers.capture import Capture
 from peers.errors import PeerError
 from peers.lab import Lab, Net
-from vectors.recording import credentials, ikev1_connection, ikev1_lab
+from vectors.recording import credentials, ikev1_connection, ikev1_lab, layout
 from vectors.recording.eap_observer import Captured, EapObserver
 from vectors.recording.ikev1_lab import Charon, Evidence
 from vectors.recording.ikev1_scenarios import NEW, OLD, PASSWORD, USER
@@ -23,9 +22,11 @@ from vectors.recording.observer import Seen
 
 OUT = Path(__file__).parent.parent / "data" / "transcripts"
 NAME = ikev1_connection.NAME
+_DONE = "Both ends are foreign and completed the exchange, so each took the other's AUTH data."
+_FAILED = "Both ends are foreign; the exchange ends as intended with EAP-Failure."
 _GIVEN = (
-    "Both ends are foreign and completed the exchange. g^ir is given, from their logs, because neither logs its "
-    "private value; {names} derived from it here stand in the logs of both ends. Both ends took the other's AUTH data."
+    "g^ir is given, from their logs, because neither logs its private value; {names} derived from it here stand in the "
+    "logs of both ends."
 )
 
 
@@ -218,7 +219,7 @@ def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evide
             "by": " and ".join(charon.implementation for charon in ends.values()),
             "role": "both",
             "how": "capture",
-            "text": _GIVEN.format(names=", ".join(evidence.confirmed)),
+            "text": f"{_DONE if scenario.accepted else _FAILED} {_GIVEN.format(names=', '.join(evidence.confirmed))}",
         },
         "ends": {
             role: {
@@ -280,7 +281,7 @@ def main(names: tuple[str, ...], out: Path, work: Path) -> None:
                 failed += 1
                 click.echo(f"{scenario.name}: {error}", err=True)
                 continue
-            (out / f"{scenario.name}.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+            (out / f"{scenario.name}.json").write_text(layout.text(made), encoding="utf-8")
             click.echo(f"{scenario.name}: {len(made['messages'])} messages, {len(made['cases'])} cases")
     raise SystemExit(bool(failed))
 

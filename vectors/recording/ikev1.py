@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from peers.errors import PeerError
 from peers.lab import Lab, Net
 from peers.nat import NatBox
 from vectors.isakmp import IsakmpError
-from vectors.recording import charon_log, credentials, ikev1_connection, ikev1_lab, ikev1_pluto
+from vectors.recording import charon_log, credentials, ikev1_connection, ikev1_lab, ikev1_pluto, layout
+from vectors.recording.document import Document
 from vectors.recording.ikev1_lab import Charon, Evidence
 from vectors.recording.ikev1_observer import Observer
 from vectors.recording.ikev1_pluto import Pluto
@@ -25,18 +25,18 @@ from vectors.recording.ikev1_state import Known, ObserverError
 Peer = Charon | Pluto
 OUT = Path(__file__).parent.parent / "data" / "transcripts"
 _PROTECTED = {"initiator": "10.1.0.1/24", "responder": "10.2.0.1/24"}
+_DONE = "Both ends are foreign and completed the exchange."
+_FAILED = "Both ends are foreign; the exchange ends as intended with one end's refusal."
 _GIVEN = (
-    "Both ends are foreign and completed the exchange. g^xy is given, from their logs, because neither logs its "
-    "private value; {count} values derived from it here stand in the logs of both ends."
+    "g^xy is given, from their logs, because neither logs its private value; {count} values derived from it here stand "
+    "in the logs of both ends."
 )
 _GIVEN_PLUTO = (
-    "Both ends are foreign and completed the exchange. g^xy is given, from strongSwan's log, because neither end logs "
-    "its private value; {count} values derived from it here stand in strongSwan's log, {twice} of them also in "
-    "libreswan's, which does not log SKEYID and its derivatives."
+    "g^xy is given, from strongSwan's log, because neither end logs its private value; {count} values derived from it "
+    "here stand in strongSwan's log, {twice} of them also in libreswan's, which does not log SKEYID and its "
+    "derivatives."
 )
-
-
-_NO_DATA_PLANE = " strongSwan had no data plane for this mode: it deletes its ESP SAs once quick mode is over."
+_NO_DATA_PLANE = "strongSwan had no data plane for these SAs: it deletes them once quick mode is over."
 
 
 class Pairs:
@@ -165,21 +165,29 @@ def transcript(scenario: Scenario, ends: dict[str, Peer], capture: Path, evidenc
             "by": " and ".join(names),
             "role": "both",
             "how": "capture",
-            "text": (_GIVEN_PLUTO if any(evidence.sparse) else _GIVEN).format(
-                count=len(evidence.confirmed), twice=len(evidence.twice)
-            )
-            + (_NO_DATA_PLANE if scenario.mode == "transport" else ""),
+            "text": _text(scenario, evidence),
         },
-        "ends": {role: _end(scenario, role, charon) for role, charon in ends.items()},
+        "ends": {role: _end(scenario, role, charon, document) for role, charon in ends.items()},
         "values": document.values,
         "messages": document.messages,
         "cases": document.cases,
     }
 
 
-def _end(scenario: Scenario, role: str, charon: Peer) -> dict[str, Any]:
+def _text(scenario: Scenario, evidence: Evidence) -> str:
+    """How the peers confirm the transcript."""
+    sentences = [_FAILED if scenario.fails else _DONE]
+    if evidence.confirmed:
+        given = _GIVEN_PLUTO if any(evidence.sparse) else _GIVEN
+        sentences.append(given.format(count=len(evidence.confirmed), twice=len(evidence.twice)))
+    if scenario.esp and not scenario.libipsec:
+        sentences.append(_NO_DATA_PLANE)
+    return " ".join(sentences)
+
+
+def _end(scenario: Scenario, role: str, charon: Peer, document: Document) -> dict[str, Any]:
     kind, held = ikev1_connection.proof(scenario, role), {}
-    if any(ikev1_connection.proof(scenario, each) == "psk" for each in ikev1_connection.ROLES):
+    if "psk" in document.names:
         held["psk"] = "@psk"
     if kind not in ("psk", ""):
         held["certificate"], held["private_key"] = ikev1_connection.pem(kind, role)
@@ -215,7 +223,7 @@ def main(names: tuple[str, ...], out: Path, work: Path, missing: bool) -> None:
                 failed += 1
                 click.echo(f"{scenario.name}: {error}", err=True)
                 continue
-            (out / f"{scenario.name}.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+            (out / f"{scenario.name}.json").write_text(layout.text(made), encoding="utf-8")
             click.echo(f"{scenario.name}: {len(made['messages'])} messages, {len(made['cases'])} cases")
     raise SystemExit(bool(failed))
 

@@ -89,7 +89,7 @@ def connection(scenario: Scenario, role: str, own: str, peer: str) -> dict[str, 
         "rekey_time": "0",
         "reauth_time": "4h" if "reauth" in scenario.steps else "0",
         "over_time": "1h",
-        "unique": "never",
+        "unique": "replace" if scenario.config == "initial-contact" else "never",
         "send_cert": "always",
         # a request more, and the responder's RSA message in aggressive mode does not fit into one datagram
         "send_certreq": _yes(not scenario.aggressive),
@@ -115,8 +115,12 @@ def _child(scenario: Scenario, role: str, other: str) -> dict[str, Any]:
     networks = {role: [NETWORKS[role]], other: [NETWORKS[other]]}
     if scenario.config in ("pull", "push"):
         networks["initiator"] = ["dynamic"]
+    if scenario.config == "other-networks" and role == "responder":
+        networks[role] = ["10.9.0.0/24"]
+    proposal = scenario.responder_esp if scenario.responder_esp and role == "responder" else scenario.esp
+    protocol = "ah_proposals" if proposal.startswith("ah-") else "esp_proposals"
     return {
-        "esp_proposals": [scenario.esp],
+        protocol: [proposal.removeprefix("ah-")],
         "mode": scenario.mode,
         "local_ts": networks[role] if scenario.mode == "tunnel" else ["dynamic"],
         "remote_ts": networks[other] if scenario.mode == "tunnel" else ["dynamic"],

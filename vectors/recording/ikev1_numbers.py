@@ -63,6 +63,7 @@ METHODS = {
 }
 
 # phase 2 attributes (RFC 2407, section 4.5) and transforms: octets of KEYMAT
+AH = 2
 P2_AUTH, P2_KEY_LENGTH, P2_GROUP = 5, 6, 3
 ESP_CIPHERS = {3: ("3DES-CBC", 24, 0), 11: ("NULL", 0, 0), 12: ("AES-CBC", 0, 0), 13: ("AES-CTR", 0, 4)}
 ESP_CIPHERS |= dict.fromkeys((18, 19, 20), ("AES-GCM", 0, 4))

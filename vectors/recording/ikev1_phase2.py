@@ -95,9 +95,12 @@ def _role(side: str) -> str:
     return "initiator" if side == "i" else "responder"
 
 
-def _sizes(transform: bytes) -> tuple[str, int, int]:
-    """(words, octets of cipher key, octets of integrity key) of an ESP transform."""
+def _sizes(protocol: int, transform: bytes) -> tuple[str, int, int]:
+    """(words, octets of cipher key, octets of integrity key) of an ESP or AH transform."""
     values = {kind: int.from_bytes(value, "big") for kind, value in isakmp.attributes(transform[4:])}
+    if protocol == numbers.AH:
+        name, size = numbers.ESP_INTEGS[values[numbers.P2_AUTH]]
+        return f"AH with {name}", 0, size
     name, fixed, salt = numbers.ESP_CIPHERS[transform[1]]
     size = (fixed or values.get(numbers.P2_KEY_LENGTH, 0) // 8) + salt
     integ, integ_size = numbers.ESP_INTEGS.get(values.get(numbers.P2_AUTH, 0), ("", 0))
@@ -108,9 +111,9 @@ def _keymat(context: Context, quick: Quick) -> None:
     """KEYMAT of both directions (RFC 2409, section 5.5), cut into keys (RFC 4301, section 4.5.2: cipher first)."""
     sa, document, label = context.sa, context.state.document, quick.label
     assert sa.keys is not None
-    transforms, _ = isakmp.split(3, quick.offer)
-    words, cipher_size, integ_size = _sizes(transforms[0].body)
     first, second = quick.starter, {"i": "r", "r": "i"}[quick.starter]
+    transforms, _ = isakmp.split(3, quick.offer)
+    words, cipher_size, integ_size = _sizes(quick.spi[first][0], transforms[0].body)
     nonces = quick.nonce[first], quick.nonce[second]
     fixed: dict[str, str | int] = {"prf": sa.prf, "skeyid_d": sa.at("SKEYID_d")}
     if quick.public:

@@ -107,8 +107,9 @@ class Pluto(LibreswanDriver):
         lines += ["keyexchange=ikev1", f"authby={'rsasig' if 'rsa' in scenario.auth else 'secret'}"]
         lines += [f"aggressive={_yes(scenario.aggressive)}", f"ike={suite(scenario.ike)}", "fragmentation=no"]
         # a phase 1 alone is not to be had: quick mode follows
-        esp = scenario.esp.split("-")
-        lines += [f"esp={'-'.join((esp[0], _HASHES[esp[1]]))}", f"pfs={_yes(len(esp) > 2)}", f"type={scenario.mode}"]
+        cipher, digest, *group = scenario.esp.split("-")
+        protocol, words = ("ah", _HASHES[digest]) if cipher == "ah" else ("esp", f"{cipher}-{_HASHES[digest]}")
+        lines += [f"phase2={protocol}", f"{protocol}={words}", f"pfs={_yes(bool(group))}", f"type={scenario.mode}"]
         if scenario.mode == "tunnel":
             networks = ikev1_connection.NETWORKS
             lines += [f"leftsubnet={networks[role]}", f"rightsubnet={networks[other]}"]

@@ -33,6 +33,7 @@ class Scenario:
     nat: bool = False
     fails: bool = False
     responder_ike: str = ""
+    responder_esp: str = ""
     mode: str = "tunnel"
 
     @property
@@ -41,7 +42,7 @@ class Scenario:
 
         Without one it cannot install ESP SAs, which it notices when quick mode is over.
         """
-        return bool(self.esp) and self.mode == "tunnel"
+        return bool(self.esp) and self.mode == "tunnel" and not self.esp.startswith("ah-")
 
 
 def _main() -> list[Scenario]:
@@ -116,6 +117,9 @@ def _quick() -> list[Scenario]:
         ("aes256-sha256-modp2048", "aes256-sha256-ecp256"), ("3des-md5-modp1024", "3des-md5-modp1024"),
         ("aes256-sha512-ecp521", "aes256-sha512-ecp521"), ("aes128-sha256-curve25519", "aes128gcm16-curve25519"),
         ("aes256-sha384-ecp384", "aes256gcm16"), ("aes192-sha384-modp3072", "aes192-sha384-modp1536"),
+        ("aes128-sha256-ecp256", "aes256ctr-sha256"), ("aes128-sha1-modp2048", "aes128ccm16-modp2048"),
+        ("camellia256-sha256-modp2048", "camellia256-sha256"), ("aes128-sha1-modp1536", "null-sha1"),
+        ("aes256-sha256-modp2048", "aes128-aesxcbc"),
     )  # fmt: skip
     return [
         Scenario(
@@ -196,6 +200,19 @@ def _lifecycle() -> list[Scenario]:
             "RFC 2408, section 3.14.1", "aes128-sha1-modp1024", responder_ike="aes256-sha256-modp2048", fails=True,
         ),
         Scenario(
+            "ikev1-quick-no-proposal-chosen", "informational", "No common ESP proposal: a protected notification.",
+            f"{_IKE}, sections 5.5 and 5.7", suite, "aes128-sha256", responder_esp="aes256-sha512", fails=True,
+        ),
+        Scenario(
+            "ikev1-quick-invalid-id", "informational", "Networks that the responder does not have: a protected "
+            "notification.", f"{_IKE}, sections 5.5 and 5.7", suite, "aes128-sha256", config="other-networks",
+            fails=True, initiator=OLD, responder=NEW,
+        ),
+        Scenario(
+            "ikev1-initial-contact", "informational", "INITIAL-CONTACT beside ID and HASH in main mode.",
+            "RFC 2407, section 4.6.3.3", suite, config="initial-contact",
+        ),
+        Scenario(
             "ikev1-rekey-quick", "rekey", "Quick mode again for a new pair of ESP SAs, without PFS.",
             f"{_IKE}, section 5.5", suite, "aes128-sha256", steps=("rekey-child", "delete"),
         ),
@@ -274,6 +291,15 @@ def _libreswan() -> list[Scenario]:
             "ikev1-libreswan-transport-pfs", "libreswan", "Quick mode with PFS for transport mode.",
             quick.format("5.4"), "aes256-sha1-modp2048", "aes256-sha1-modp2048", mode="transport",
             initiator=LIBRESWAN, responder=OLD,
+        ),
+        Scenario(
+            "ikev1-libreswan-ah", "libreswan", "Quick mode for AH in transport mode: protocol 2 in KEYMAT.",
+            quick.format("5.4"), "aes128-sha256-modp2048", "ah-sha256", mode="transport", initiator=LIBRESWAN,
+            responder=NEW,
+        ),
+        Scenario(
+            "ikev1-libreswan-ah-pfs", "libreswan", "Quick mode for AH in tunnel mode, with PFS.",
+            quick.format("5.4"), "aes128-sha1-modp2048", "ah-sha1-modp2048", initiator=LIBRESWAN, responder=OLD,
         ),
         Scenario(
             "ikev1-libreswan-dpd", "libreswan", "libreswan asks R-U-THERE, strongSwan acknowledges.",
