@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cryptography.exceptions import InvalidTag
+
 from reference_impl.crypto import fips203
 from reference_impl.crypto.aes_mac import aes_cmac, aes_xcbc_mac
+from reference_impl.crypto.camellia import CamelliaCcm
 from reference_impl.crypto.cipher import CIPHERS, CipherAlgorithm
 from reference_impl.crypto.errors import CryptoError, IntegrityError, InvalidPublicValue
 from reference_impl.crypto.integ import INTEGS
@@ -70,15 +73,30 @@ def _aead(inputs: dict[str, Input]) -> tuple[CipherAlgorithm, bytes, bytes]:
     raise Unsupported(f"{inputs['algorithm']!r} with {len(key)} octets of key and {len(nonce)} of nonce")
 
 
+def _camellia(inputs: dict[str, Input]) -> CamelliaCcm | None:
+    """Camellia-CCM, which takes nonces of every length that CCM has (RFC 5528); None for another algorithm."""
+    family, _, tag_size = str(inputs["algorithm"]).rpartition("-")
+    return CamelliaCcm(_octets(inputs, "key"), int(tag_size)) if family == "CAMELLIA-CCM" else None
+
+
 def aead_seal(inputs: dict[str, Input]) -> dict[str, Input]:
+    if (ccm := _camellia(inputs)) is not None:
+        plaintext = _octets(inputs, "plaintext")
+        sealed = ccm.encrypt(_octets(inputs, "nonce"), plaintext, _octets(inputs, "aad"))
+        return {"ciphertext": sealed[: len(plaintext)], "tag": sealed[len(plaintext) :]}
     algorithm, key, iv = _aead(inputs)
     sealed = Protection(algorithm, None, key, b"").seal(iv, _octets(inputs, "plaintext"), _octets(inputs, "aad"))
     return {"ciphertext": sealed[: -algorithm.icv_size], "tag": sealed[-algorithm.icv_size :]}
 
 
 def aead_open(inputs: dict[str, Input]) -> dict[str, Input]:
-    algorithm, key, iv = _aead(inputs)
     sealed = _octets(inputs, "ciphertext") + _octets(inputs, "tag")
+    if (ccm := _camellia(inputs)) is not None:
+        try:
+            return {"plaintext": ccm.decrypt(_octets(inputs, "nonce"), sealed, _octets(inputs, "aad"))}
+        except InvalidTag as error:
+            raise Refused("the tag does not match") from error
+    algorithm, key, iv = _aead(inputs)
     return {"plaintext": Protection(algorithm, None, key, b"").open(iv, sealed, _octets(inputs, "aad"))}
 
 
