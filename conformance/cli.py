@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -18,7 +18,18 @@ _EXIT_CODES = {3: WRONG_USE, 4: WRONG_USE, 5: WRONG_USE}
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that Ctrl-C ends with the exit code of a run that was not made."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, but the exit code of Ctrl-C is not that of a failed test."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _fail("interrupted")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ikeproof")
 def main() -> None:
     """Conformance and interoperability tests for IKE and IPsec gateways."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.plugin.case import Case, catalogue, is_suite_file
+from conformance.tester.ike_sa_init import Refused
 from conformance.tester.verdicts import Deviation, Inconclusive, NotApplicable
 
 VERDICTS = ("pass", "fail", "inconclusive", "not_applicable", "error")
@@ -34,6 +35,9 @@ def judge(case: Case, error: BaseException | None) -> Judgement:
         return Judgement("inconclusive", str(error))
     if isinstance(error, NotApplicable):
         return Judgement("not_applicable", str(error))
+    if isinstance(error, Refused):
+        # The device's IKE_SA_INIT answer is of no use, and the test is about something after it.
+        return Judgement("inconclusive", f"set-up failed: {error}")
     if isinstance(error, AssertionError) and _raised_in_suite(error):
         return _failed(case, (case.purpose,), _first_line(error), None)
     place = _place(error)

@@ -12,6 +12,7 @@ from conformance.plugin import baseline, deviations, summary
 from conformance.plugin.case import ROOT, Case, case_id, catalogue, make_case
 from conformance.plugin.judgement import judge
 from conformance.plugin.results import Store, record
+from conformance.tester.ike_sa_init import Refused
 from conformance.tester.verdicts import Deviation, Inconclusive, NotApplicable
 
 MUST = "rfc7296/2.7/responder-picks-one"
@@ -73,6 +74,8 @@ def test_verdicts() -> None:
     assert (other.deviation, other.requirement) == ("SHOULD", should())
     assert judge(case(MUST), Inconclusive("no route")).verdict == "inconclusive"
     assert judge(case(MUST), NotApplicable("x")).verdict == "not_applicable"
+    assert judge(case(MUST), Refused("no SA payload")).reason == "set-up failed: no SA payload"
+    assert judge(case(MUST), Refused("no SA payload")).verdict == "inconclusive"
     assert judge(case(MUST), Deviation("a", "b", "rfc7296/9/none")).verdict == "error"
     error = judge(case(MUST), ZeroDivisionError("x"))
     assert (error.verdict, error.deviation) == ("error", None)
