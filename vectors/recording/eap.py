@@ -194,20 +194,15 @@ def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evide
     """What was recorded as the JSON of a transcript. Raises ObserverError."""
     password = PASSWORD if scenario.accepted else PASSWORD[::-1]
     captured = Captured(evidence.shared, evidence.confirm, password, scenario.accepted)
-    observer = EapObserver(captured=captured)
-    held = _credentials(scenario, observer)
-    observer.credentials = held
+    messages = []
     for message in ikev1_lab.seen(capture, ends["responder"].address):
         sender = "initiator" if message.source[0] == ends["initiator"].address else "responder"
         places = ["{}:{}".format(*each) for each in (message.source, message.destination)]
-        observer.see(Seen(sender, round(message.time, 3), message.data, message.marker, *places))
-    document = observer.document
-    for number, name in observer.packets():
-        entry = document.messages[number - 1]
-        entry["summary"] = entry["summary"].replace("EAP", name, 1)
+        messages.append(Seen(sender, round(message.time, 3), message.data, message.marker, *places))
+    observer = observed(scenario, captured, messages)
+    document, held = observer.document, observer.credentials
     for name in observer.secrets:
         evidence.confirm(name, document.names[name])
-    document.place_values()
     return {
         "schema": "ikeproof-transcripts/1",
         "transcript": scenario.name,
@@ -234,6 +229,19 @@ def transcript(scenario: Scenario, ends: dict[str, Charon], capture: Path, evide
         "messages": document.messages,
         "cases": document.cases,
     }
+
+
+def observed(scenario: Scenario, captured: Captured, messages: list[Seen]) -> EapObserver:
+    """The observer of these messages, with its document complete. Raises ObserverError."""
+    observer = EapObserver(captured=captured)
+    observer.credentials = _credentials(scenario, observer)
+    for message in messages:
+        observer.see(message)
+    for number, name in observer.packets():
+        entry = observer.document.messages[number - 1]
+        entry["summary"] = entry["summary"].replace("EAP", name, 1)
+    observer.document.place_values()
+    return observer
 
 
 def _credentials(scenario: Scenario, observer: EapObserver) -> dict[str, dict[str, str]]:
