@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reference_impl.ikev2.config import AuthConfig, AuthKind
@@ -67,9 +68,13 @@ def _read(table: Table, path: Path) -> bytes:
 
 def read_local_auth(table: Table) -> AuthConfig:
     """`{method = "psk", psk = …}` or `{method = "pubkey", cert = "chain.pem", key = "key.pem"}`."""
+    return _read_auth(table, _own_certificate)
+
+
+def _read_auth(table: Table, by_key: Callable[[Table, AuthKind], AuthConfig]) -> AuthConfig:
     kind = AuthKind(table.choice("method", [kind.value for kind in AuthKind]))
     psk = kind is AuthKind.PSK
-    auth = AuthConfig(kind, psk=read_secret(table, "psk")) if psk else _own_certificate(table, kind)
+    auth = AuthConfig(kind, psk=read_secret(table, "psk")) if psk else by_key(table, kind)
     table.finish()
     return auth
 
@@ -89,11 +94,7 @@ def _own_certificate(table: Table, kind: AuthKind) -> AuthConfig:
 
 def read_remote_auth(table: Table) -> AuthConfig:
     """`{method = "psk", psk = …}` or `{method = "pubkey", ca = "ca.pem" or a list, methods = ["RSA_SIGNATURE"]}`."""
-    kind = AuthKind(table.choice("method", [kind.value for kind in AuthKind]))
-    psk = kind is AuthKind.PSK
-    auth = AuthConfig(kind, psk=read_secret(table, "psk")) if psk else _trusted(table, kind)
-    table.finish()
-    return auth
+    return _read_auth(table, _trusted)
 
 
 def _trusted(table: Table, kind: AuthKind) -> AuthConfig:

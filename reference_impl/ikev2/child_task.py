@@ -18,6 +18,7 @@ from .events import ChildFailed, Reason
 from .tasks import Task
 
 if TYPE_CHECKING:
+    from .child_sa import ChildSa
     from .engine import Engine
     from .ike_sa import IkeSa
 
@@ -33,6 +34,8 @@ class CreateChild(Task):
     def __init__(self, local_ts: tuple[TrafficSelector, ...] = (), remote_ts: tuple[TrafficSelector, ...] = ()) -> None:
         self.local_ts = local_ts
         self.remote_ts = remote_ts
+        self.transport: bool | None = None
+        self.replaces: ChildSa | None = None
         self.group: Group | None = None
         self.group_retries = 0
         self.offer: ChildOffer | None = None
@@ -51,6 +54,8 @@ class CreateChild(Task):
             group=self.group,
             local_ts=self.local_ts,
             remote_ts=self.remote_ts,
+            transport=self.transport,
+            replaces=self.replaces,
         )
 
     def request(self, engine: Engine, sa: IkeSa) -> tuple[Payload, ...] | None:

@@ -106,14 +106,21 @@ def on_request(engine: Engine, sa: IkeSa, header: Header, opened: Opened | Inner
     elif not is_allowed(sa, header.exchange):
         on_forbidden_exchange(engine, sa, header, path)
     else:
-        whole = opened
-        if isinstance(opened, Opened) and opened.total:
-            collected = reassembly.collect(engine, sa, header, opened, path)
-            if collected is None:
-                return
-            whole = collected
+        whole = complete(engine, sa, header, opened, path)
+        if whole is not None:
+            process(engine, sa, header, whole, path)
+
+
+def complete(
+    engine: Engine, sa: IkeSa, header: Header, opened: Opened | InnerError, path: Path
+) -> Opened | InnerError | None:
+    """The whole message, which also tells where the peer is; None while fragments of it are missing."""
+    whole: Opened | InnerError | None = opened
+    if isinstance(opened, Opened) and opened.total:
+        whole = reassembly.collect(engine, sa, header, opened, path)
+    if whole is not None:
         mobility.note_authentic(engine, sa, header.exchange, path)
-        process(engine, sa, header, whole, path)
+    return whole
 
 
 def repeat_response(engine: Engine, sa: IkeSa, message_id: int, opened: Opened | InnerError, path: Path) -> None:
@@ -219,14 +226,9 @@ def on_response(engine: Engine, sa: IkeSa, header: Header, opened: Opened | Inne
     if pending is None or pending.exchange != header.exchange:
         engine.reject(Reason.UNEXPECTED_RESPONSE, f"{header.exchange.name} {header.message_id}", path, sa)
         return
-    whole = opened
-    if isinstance(opened, Opened) and opened.total:
-        collected = reassembly.collect(engine, sa, header, opened, path)
-        if collected is None:
-            return
-        whole = collected
-    mobility.note_authentic(engine, sa, header.exchange, path)
-    deliver(engine, sa, pending, whole, path)
+    whole = complete(engine, sa, header, opened, path)
+    if whole is not None:
+        deliver(engine, sa, pending, whole, path)
 
 
 def deliver(engine: Engine, sa: IkeSa, pending: Pending, opened: Opened | InnerError, path: Path) -> None:

@@ -12,7 +12,6 @@ from reference_impl.wire.registries import NotifyType, ProtocolId
 from reference_impl.wire.simple import NoncePayload
 
 from . import child_answer, child_request, child_task, children, collisions, deletion, exchange, policy, temporary
-from .child_request import ChildOffer
 from .child_sa import ChildSa
 from .collisions import Ask, Reaction
 from .config import Mode
@@ -52,23 +51,11 @@ class RekeyChild(child_task.CreateChild):
 
     def __init__(self, old: ChildSa) -> None:
         super().__init__(old.local_ts, old.remote_ts)
-        self.old = old
+        self.old = self.replaces = old
+        self.transport = old.mode is Mode.TRANSPORT
 
     def suites(self, sa: IkeSa) -> tuple[EspSuite, ...]:
         return policy.rekey_suites(sa.settled_connection.esp, self.old.suite)
-
-    def make_offer(self, engine: Engine, sa: IkeSa) -> ChildOffer:
-        return child_request.make(
-            engine,
-            sa,
-            self.suites(sa),
-            initial=False,
-            group=self.group,
-            local_ts=self.local_ts,
-            remote_ts=self.remote_ts,
-            transport=self.old.mode is Mode.TRANSPORT,
-            replaces=self.old,
-        )
 
     def request(self, engine: Engine, sa: IkeSa) -> tuple[Payload, ...] | None:
         if self.old.state is not ChildState.INSTALLED:

@@ -12,9 +12,7 @@ from .registries import PayloadType
 
 @quick_init
 @dataclass(frozen=True, slots=True)
-class UnknownPayload(Payload):
-    """A payload whose type has no codec, or whose body lenient parsing could not decode."""
-
+class _Octets(Payload):
     TYPE: ClassVar[PayloadType] = PayloadType.NONE
 
     type: int
@@ -26,7 +24,7 @@ class UnknownPayload(Payload):
         return self.type
 
     def body(self) -> bytes:
-        """The octets as received."""
+        """The octets after the generic header, as received or as they shall go out."""
         return self.data
 
     @classmethod
@@ -37,54 +35,23 @@ class UnknownPayload(Payload):
 
 @quick_init
 @dataclass(frozen=True, slots=True)
-class RawPayload(Payload):
+class UnknownPayload(_Octets):
+    """A payload whose type has no codec, or whose body lenient parsing could not decode."""
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class RawPayload(_Octets):
     """A payload whose generic header may lie: `length` and `next_payload` replace the true values when given.
 
     For the tester's deliberate faults, and for what lenient parsing finds with an impossible length.
     """
 
-    TYPE: ClassVar[PayloadType] = PayloadType.NONE
-
-    type: int
-    data: bytes
     length: int | None = None
     next_payload: int | None = None
-
-    @property
-    def type_id(self) -> int:
-        """The type number."""
-        return self.type
-
-    def body(self) -> bytes:
-        """The octets after the generic header."""
-        return self.data
-
-    @classmethod
-    def parse_body(cls, body: bytes, *, offset: int = 0, strict: bool = True) -> Self:
-        """Any octets."""
-        return cls(PayloadType.NONE, body)
 
 
 @quick_init
 @dataclass(frozen=True, slots=True)
-class TrailingOctets(Payload):
+class TrailingOctets(_Octets):
     """Octets without a generic header at the end of a chain; `type` is what the field before them announced."""
-
-    TYPE: ClassVar[PayloadType] = PayloadType.NONE
-
-    type: int
-    data: bytes
-
-    @property
-    def type_id(self) -> int:
-        """The type number."""
-        return self.type
-
-    def body(self) -> bytes:
-        """The octets."""
-        return self.data
-
-    @classmethod
-    def parse_body(cls, body: bytes, *, offset: int = 0, strict: bool = True) -> Self:
-        """Any octets."""
-        return cls(PayloadType.NONE, body)
