@@ -43,6 +43,10 @@ def main() -> None:
 def run(dut: str, out: Path, allure: bool, arguments: tuple[str, ...]) -> None:
     """Run the conformance suites; ARGUMENTS go to pytest (--requirement, --level, -n 2, -k …)."""
     options = ["--dut", dut, "--out", str(out)]
+    try:
+        (out / "allure-results" if allure else out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(f"{out} cannot be written: {error.strerror}; choose another directory with --out")
     if allure:
         options += ["--alluredir", str(out / "allure-results"), "--clean-alluredir"]
     _pytest([*options, *arguments])

@@ -23,3 +23,12 @@ def test_ctrl_c_is_no_failed_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cli, "_pytest", interrupted)
     assert invoke("list") == (2, "ikeproof: interrupted\n")
+
+
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    code, said = invoke("run", "--out", tmp_path / "file")
+    assert (code, said) == (
+        2,
+        f"ikeproof: {tmp_path}/file cannot be written: Not a directory; choose another directory with --out\n",
+    )
