@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.ipsec import AH, SecurityAssociation
@@ -211,3 +213,15 @@ def test_refusals_of_the_receiving_side() -> None:
     with pytest.raises(Discarded) as caught:
         InboundAhSa(transform(), tunnel_mode=True).decapsulate(swapped)
     assert caught.value.reason is Discard.INNER_MALFORMED
+
+
+@given(st.binary(max_size=120), st.sampled_from([b"", bytes(PLAIN4)[:20], bytes(PLAIN6)[:40], bytes(PLAIN6)[:48]]))
+def test_hostile_octets_give_a_typed_error(data: bytes, head: bytes) -> None:
+    packet = bytearray(head + data)
+    if head:
+        packet[9 if head[0] >> 4 == 4 else 6 if len(head) == 40 else 40] = 51
+        place, size = (2, len(packet)) if head[0] >> 4 == 4 else (4, len(packet) - 40)
+        packet[place : place + 2] = size.to_bytes(2)
+    for mode in (False, True):
+        with pytest.raises(Discarded):
+            InboundAhSa(transform(), tunnel_mode=mode).decapsulate(bytes(packet))
