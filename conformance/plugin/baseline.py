@@ -14,13 +14,16 @@ class BaselineError(ValueError):
 
 def load(path: Path) -> dict[str, str]:
     """Test id to outcome, from a results.json. Raises BaselineError."""
+    from reports import ResultsError
+    from reports.loader import load as checked
+
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return outcomes(data)
+        checked(path)
+        return outcomes(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror}; --baseline takes the results.json of an accepted run") from None
-    except (ValueError, KeyError, TypeError):
-        raise BaselineError(f"{path}: not a results.json of ikeproof") from None
+    except ResultsError as error:
+        raise BaselineError(f"{error}; --baseline takes the results.json of an accepted run") from None
 
 
 def outcomes(results: Mapping[str, Any]) -> dict[str, str]:

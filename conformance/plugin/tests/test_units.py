@@ -65,6 +65,26 @@ def test_selection() -> None:
     assert not one.selected([], [], ["initiator"])
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "$: the file is empty"),
+        ("[]", "$: expected an object"),
+        ("[" * 100_000, "$: nested too deeply"),
+        ('{"schema": "ikeproof-results/2"}', "the only version that this release reads"),
+        ('{"schema": "ikeproof-results/1"', "the file was not written to its end"),
+    ],
+)
+def test_a_baseline_that_is_none(content: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "accepted.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(baseline.BaselineError) as error:
+        baseline.load(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert said in str(error.value)
+    assert "--baseline takes" in str(error.value)
+
+
 def test_verdicts() -> None:
     assert judge(case(MUST), None).verdict == "pass"
     failed = judge(case(MUST), Deviation({"a"}, "b"))
@@ -134,16 +154,17 @@ def test_bad_deviations_file(tmp_path: Path, text: str, message: str) -> None:
 def test_baseline(tmp_path: Path) -> None:
     old = {"tests": [result("a", "pass"), result("b", "fail", deviation="MUST", requirement="r"), result("c", "pass")]}
     new = {"tests": [result("a", "pass"), result("b", "pass"), result("d", "error")]}
-    file = tmp_path / "old.json"
-    file.write_text(json.dumps(old))
-    accepted = baseline.load(file)
+    accepted = baseline.outcomes(old)
     assert baseline.differences(accepted, accepted, partial=False) == []
     lines = baseline.differences(accepted, baseline.outcomes(new), partial=False)
     assert lines == ["b: fail (MUST, r) -> pass", "c: pass -> not run", "d: not there -> error"]
     assert len(baseline.differences(accepted, baseline.outcomes(new), partial=True)) == 2
-    file.write_text("{}")
-    with pytest.raises(baseline.BaselineError, match=r"not a results\.json"):
-        baseline.load(file)
+    store = Store(tmp_path)
+    dut = {"name": "x", "version": "", "profile": {}}
+    store.begin({"tool_version": "1", "dut": dut, "started": "2026-11-21T07:00:00Z", "command": ""})
+    store.append(record(case(MUST), judge(case(MUST), None), duration=0, tester=None, store=store, known=None), "main")
+    store.assemble()
+    assert baseline.load(tmp_path / "results.json") == {"rfc7296/2.7/one": "pass"}
     with pytest.raises(baseline.BaselineError, match="No such file"):
         baseline.load(tmp_path / "none.json")
 
