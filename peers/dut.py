@@ -143,7 +143,8 @@ def handle(
     interface: str,
 ) -> DutHandle:
     """A DUT in a container, ready to be used: its profile `made`, with what follows from the options."""
-    made["dut"]["claims"] |= {"cookies": options.cookies, "config_payload": options.pool}
+    made["dut"]["claims"] |= {"cookies": options.cookies}
+    made["dut"]["claims"] |= {"config_payload": options.pool, "config_required": options.pool}
     made["tester"] |= {"listen_port": options.ike_port, "listen_natt_port": options.natt_port}
     return DutHandle(
         name=name,

@@ -110,6 +110,8 @@ def try_child(
     if rekey is not None and tsi is None and tsr is None:
         own_ts, far_ts = rekey.own_ts, rekey.far_ts
     else:
+        if tsi is None and sa.children and sa.tester.claims("config_required"):
+            tsi = sa.children[0].own_ts
         own_ts, far_ts = selectors(sa.tester, tsi, tsr, mode)
     payloads: list[Payload] = []
     if rekey is not None:

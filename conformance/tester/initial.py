@@ -19,15 +19,19 @@ from conformance.tester.sa import IkeSa
 from reference_impl.crypto.auth import signed_octets
 from reference_impl.crypto.errors import CryptoError
 from reference_impl.wire.base import Payload
+from reference_impl.wire.config import ConfigAttribute, ConfigPayload
 from reference_impl.wire.message import Message
 from reference_impl.wire.notify import NotifyPayload
-from reference_impl.wire.registries import ExchangeType, NotifyType
+from reference_impl.wire.registries import CfgAttribute, CfgType, ExchangeType, NotifyType
 from reference_impl.wire.sa import SaPayload
 from reference_impl.wire.simple import AuthPayload, IdiPayload, IdrPayload
 from reference_impl.wire.ts import TrafficSelector, TsiPayload, TsrPayload
 
 if TYPE_CHECKING:
     from conformance.tester.tester import Tester
+
+
+EVERYTHING = ("0.0.0.0/0",)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +83,8 @@ def ike_auth(
     transport. tsi, tsr: networks or selectors, default the test's inner address and dut.traffic.local. extra:
     payloads at the end (Configuration, INITIAL_CONTACT …). change_octets: alters the octets that AUTH proves.
     edit: changes the payloads after AUTH was computed. fragment: send it as SKF with so many octets each.
-    need_child: a refused Child SA is a problem. silent: silence may be the answer, a fence tells.
+    need_child: a refused Child SA is a problem; of a device that claims config_required an address is asked.
+    silent: silence may be the answer, a fence tells.
     """
     result = AuthExchange(init)
     try:
@@ -109,6 +114,9 @@ def ike_auth(
     payloads.append(authentication.Signer(suite.prf_algorithm(), proof, hashes).auth(octets))
     offer = child if child is not None else tester.profile.child[0]
     sa_payload = esp_sa_payload(offer, spi)
+    if need_child and tester.claims("config_required"):
+        payloads.append(ConfigPayload(CfgType.REQUEST, (ConfigAttribute(CfgAttribute.INTERNAL_IP4_ADDRESS),)))
+        tsi = EVERYTHING if tsi is None else tsi
     own_ts, far_ts = selectors(tester, tsi, tsr, mode)
     payloads += [sa_payload, TsiPayload(own_ts), TsrPayload(far_ts)]
     if mode == "transport":

@@ -38,6 +38,7 @@ def test_a_handle_claims_what_its_options_ask_for(tmp_path: Path, options: peers
         "ikev2": True,
         "cookies": options.cookies,
         "config_payload": options.pool,
+        "config_required": options.pool,
     }
     tester = handle.profile["tester"]
     assert (tester["listen_port"], tester["listen_natt_port"]) == (options.ike_port, options.natt_port)
