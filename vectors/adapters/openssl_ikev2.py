@@ -97,7 +97,10 @@ def key_sizes(inputs: dict[str, Input]) -> tuple[int, int]:
     """Octets of keying material of cipher (salt included) and integrity algorithm."""
     name = str(inputs["cipher"])
     family = name.rpartition("-")[0] if name[-1].isdigit() else name
-    size = _FIXED[name] if name in _FIXED else _number(inputs, "key_bits") // 8 + _SALTS.get(family, 0)
+    bits = _number(inputs, "key_bits")
+    if bits not in ((0,) if name in _FIXED else (128, 192, 256)):
+        raise Unsupported(f"{name} with a key of {bits} bits")
+    size = _FIXED[name] if name in _FIXED else bits // 8 + _SALTS.get(family, 0)
     return size, _INTEG_KEYS[str(inputs["integ"])] if "integ" in inputs else 0
 
 
