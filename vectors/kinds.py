@@ -42,7 +42,7 @@ MACS = frozenset(
 PRFS = frozenset({"HMAC-SHA1", "HMAC-SHA2-256", "HMAC-SHA2-384", "HMAC-SHA2-512", "AES-XCBC", "AES-CMAC", "HMAC-MD5"})
 GROUPS = frozenset(
     {f"MODP-{bits}" for bits in (768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)}
-    | {"MODP-1024-160", "MODP-2048-224", "MODP-2048-256", "ECP-256", "ECP-384", "ECP-521"}
+    | {"MODP-1024-160", "MODP-2048-224", "MODP-2048-256", "ECP-192", "ECP-224", "ECP-256", "ECP-384", "ECP-521"}
     | {f"BRAINPOOL-P{bits}R1" for bits in (224, 256, 384, 512)}
     | {"CURVE25519", "CURVE448", "ML-KEM-512", "ML-KEM-768", "ML-KEM-1024"}
 )

@@ -79,6 +79,8 @@ GROUP_KEYWORDS: dict[str, Group] = {
     "modp1024s160": Group.MODP_1024_160,
     "modp2048s224": Group.MODP_2048_224,
     "modp2048s256": Group.MODP_2048_256,
+    "ecp192": Group.ECP_192,
+    "ecp224": Group.ECP_224,
     "ecp256": Group.ECP_256,
     "ecp384": Group.ECP_384,
     "ecp521": Group.ECP_521,

@@ -49,6 +49,8 @@ _BLOCK_CIPHERS: dict[str, Callable[[bytes], BlockCipherAlgorithm]] = {
     "DES": lambda key: TripleDES(key * 3),  # three equal keys make 3DES the single DES
 }
 _CURVES: dict[str, type[ec.EllipticCurve]] = {
+    "ECP-192": ec.SECP192R1,
+    "ECP-224": ec.SECP224R1,
     "ECP-256": ec.SECP256R1,
     "ECP-384": ec.SECP384R1,
     "ECP-521": ec.SECP521R1,

@@ -15,6 +15,8 @@ VECTORS = load("groups")
 MODP = {768: 1, 1024: 2, 1536: 5, 2048: 14, 3072: 15, 4096: 16, 6144: 17, 8192: 18}
 EVERY = pytest.mark.parametrize("group", ke.METHODS, ids=lambda group: group.name)
 CURVES = [
+    Group.ECP_192,
+    Group.ECP_224,
     Group.ECP_256,
     Group.ECP_384,
     Group.ECP_521,
@@ -24,6 +26,8 @@ CURVES = [
     Group.BRAINPOOL_P512R1,
 ]
 FIELDS = {
+    Group.ECP_192: 2**192 - 2**64 - 1,
+    Group.ECP_224: 2**224 - 2**96 + 1,
     Group.ECP_256: 2**256 - 2**224 + 2**192 + 2**96 - 1,
     Group.ECP_384: 2**384 - 2**128 - 2**96 + 2**32 - 1,
     Group.ECP_521: 2**521 - 1,
@@ -173,7 +177,7 @@ def test_ml_kem_encapsulation_key_check() -> None:
 
 
 def test_unsupported_group() -> None:
-    for group in (Group.NONE, Group.ECP_192, Group.GOST3410_2012_256, Group(4711)):
+    for group in (Group.NONE, Group.GOST3410_2012_256, Group(4711)):
         with pytest.raises(UnsupportedAlgorithm):
             ke.key_exchange(group)
         with pytest.raises(UnsupportedAlgorithm):
