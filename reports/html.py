@@ -18,6 +18,7 @@ from reports.summary import (
     DocumentVerdicts,
     Outcome,
     Tally,
+    broken,
     by_document,
     coverage,
     document,
@@ -50,11 +51,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the reader must know: one deviation, or a reason why some tests have no verdict."""
+    """What the reader must know: a requirement that tests found broken in one way, or why tests have no verdict.
+
+    requirement: the broken one; None when no catalogue has it, or nothing is broken.
+    """
 
     reason: str
     cases: tuple[Case, ...]
-    single: bool
+    deviation: bool
+    requirement: Requirement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def _view(device: Device, out: Path, packed: dict[str, str]) -> View:
 
 
 def _findings(cases: Sequence[Case]) -> Iterator[tuple[str, int, tuple[Finding, ...]]]:
-    """Title, number of tests, findings: each deviation alone, and tests without a verdict by their reason."""
+    """Title, number of tests, findings: by requirement and known deviation; tests without a verdict by their reason."""
     for wanted in FAILURES.values():
         title = f"{wanted.label}s"
         chosen = sorted(
@@ -130,16 +135,35 @@ def _findings(cases: Sequence[Case]) -> Iterator[tuple[str, int, tuple[Finding, 
             key=lambda case: case.entry.test.known_deviation is not None,
         )
         if chosen:
-            singles = (Finding(_reason(case), (case,), True) for case in chosen)
-            yield title, len(chosen), tuple(singles)
+            yield title, len(chosen), tuple(_deviations(chosen))
     for title, wanted in (("Tester errors", Outcome.ERROR), ("Inconclusive", Outcome.INCONCLUSIVE)):
         by_reason: dict[str, list[Case]] = {}
         for case in cases:
             if case.outcome is wanted:
                 by_reason.setdefault(_reason(case), []).append(case)
         if by_reason:
-            grouped = (Finding(reason, tuple(items), False) for reason, items in by_reason.items())
+            grouped = (Finding(reason, tuple(items), deviation=False) for reason, items in by_reason.items())
             yield title, sum(map(len, by_reason.values())), tuple(grouped)
+
+
+def _deviations(cases: Sequence[Case]) -> Iterator[Finding]:
+    """Failed tests of one broken requirement and one explanation together, in the order of the first of each."""
+    grouped: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        test = case.entry.test
+        known = test.known_deviation.id if test.known_deviation else ""
+        grouped.setdefault((_requirement(case) or f"reason: {_reason(case)}", known), []).append(case)
+    for (name, _), items in grouped.items():
+        found = next((item for item in items[0].requirements if item.id == name), None)
+        yield Finding(found.text if found else _reason(items[0]), tuple(items), deviation=True, requirement=found)
+
+
+def _requirement(case: Case) -> str | None:
+    """The broken requirement, when it and what was expected and observed say more than the reason does."""
+    test = case.entry.test
+    name = broken(test)
+    fit = bool(test.expected and test.observed) and any(item.id == name and item.text for item in case.requirements)
+    return name if fit else None
 
 
 def _reason(case: Case) -> str:

@@ -53,7 +53,7 @@ def _failed(case: Case, expected: tuple[str, ...], observed: str, requirement: s
     deviation = {"must": "MUST", "statement": "STATEMENT"}.get(strength, "SHOULD")
     text = found.text if found else ""
     section = f" ({found.rfc.upper().replace('RFC', 'RFC ')} section {found.section})" if found else ""
-    reason = f"{text}{section}: expected {' or '.join(expected)}; observed {observed}" if text else observed
+    reason = f"{text.rstrip('.')}{section}: expected {' or '.join(expected)}; observed {observed}" if text else observed
     return Judgement("fail", reason, expected, observed, broken, deviation)
 
 

@@ -371,3 +371,25 @@ def test_chromium_opens_the_test_that_a_link_cites(save: Save, tmp_path: Path) -
         for anchor in ("", "#rfc7296/2.7/one-proposal", "#nowhere/%")
     ]
     assert opened == [6, 7, 6]
+
+
+def test_findings_are_told_by_requirement(save: Save, tmp_path: Path) -> None:
+    """One entry for what several tests found broken alike: requirement, quote, expected, observed, explanation."""
+    document = results()
+    broken = document["requirements"][0]
+    broken["quote"] = "the invalid request MUST NOT be acknowledged."
+    failed = next(test for test in document["tests"] if test["verdict"] == "fail")
+    failed.update(requirement=broken["id"], requirements=[broken["id"]], expected=["no answer", "silence"])
+    failed.update(observed="INFORMATIONAL response 3", known_deviation=None)
+    second = copy.deepcopy(failed) | {"id": failed["id"] + "/second", "observed": "INFORMATIONAL response 4"}
+    explained = copy.deepcopy(failed) | {"id": failed["id"] + "/explained"}
+    explained["known_deviation"] = {"id": "any-later", "text": "Answers all.", "reference": "https://example.org/1"}
+    document["tests"] = [failed, second, explained]
+    build(save(document, "in/results.json"), tmp_path / "out")
+    text = " ".join(Page(tmp_path / "out" / "index.html").text.split())
+    findings = text[text.index("Findings") : text.index("Coverage of the requirements")]
+    assert findings.count("the invalid request MUST NOT be acknowledged.") == 2
+    assert "2 tests" in findings
+    assert "Expected no answer, or silence · Observed INFORMATIONAL response 3" in findings
+    assert "Observed INFORMATIONAL response 4" in findings
+    assert "Known deviation any-later: Answers all. Reference" in findings
