@@ -24,7 +24,6 @@ class GatewayProcess:
     def __init__(self, folder: Path, name: str, config: str, *, wrapper: tuple[str, ...] = ()) -> None:
         self.file = folder / f"{name}.toml"
         self.file.write_text(config)
-        start = time.monotonic()
         command = [*wrapper, sys.executable, "-m", "reference_impl.gateway", "--config", str(self.file)]
         self.process = subprocess.Popen(
             [*command, "--die-with-parent"],
@@ -37,7 +36,6 @@ class GatewayProcess:
         assert self.process.stderr is not None
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline() if ready else b""
-        self.startup = time.monotonic() - start
         if not line:
             self.process.kill()
             raise AssertionError(f"{name} did not start: {self.process.stderr.read().decode()}")

@@ -58,7 +58,6 @@ def test_ping_both_ways_and_both_ip_versions(tmp_path: Path) -> None:
         assert counters["host"]["echo-requests"] == 4 - 1
         with pytest.raises(ControlError, match=r"no SA carries packets from 10\.2\.0\.1 to 10\.99\.0\.1"):
             initiator.call("ping", dst="10.99.0.1")
-        assert initiator.startup < 5
 
 
 @pytest.mark.parametrize(
