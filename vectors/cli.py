@@ -232,13 +232,13 @@ def replay_(
 
 
 def _print(comparison: Comparison, detail: bool) -> None:
-    """The table, and below it what is known to differ. Where it would grow too wide the sources are left out."""
+    """The table, and below it what is known to differ. Too wide, it leaves out sources and what is unsupported."""
     names = comparison.adapters()
     sources = {line: _source(sets[0]) for line, sets in lines(comparison.sets, detail).items()}
     wide = len(names) > 2
     table = Table("set", "cases", *names, *([] if wide else ["source"]), box=None, pad_edge=False)
     table.columns[0].no_wrap = True
-    for row in comparison.rows(detail):
+    for row in comparison.rows(detail, short=wide):
         table.add_row(*row, *([] if wide else [sources.get(row[0], "")]))
     _console().print(table)
     for each, count in comparison.differences.items():

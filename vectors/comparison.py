@@ -56,23 +56,27 @@ class Comparison:
         answered = {name for (name, _), counts in self.counts.items() if counts["passed"]}
         return [vectors.name for vectors in self.sets if vectors.name not in answered]
 
-    def rows(self, detail: bool = False) -> Iterator[list[str]]:
-        """The table's rows: line, number of cases, a cell for each adapter; the sums last where there are several."""
+    def rows(self, detail: bool = False, short: bool = False) -> Iterator[list[str]]:
+        """The table's rows: line, number of cases, a cell for each adapter; the sums last where there are several.
+
+        `short` leaves out how many cases an adapter does not support.
+        """
         together = lines(self.sets, detail)
         if len(together) > 1:
             together["all"] = list(self.sets)
         for line, sets in together.items():
             sums = (sum((self.counts[each.name, name] for each in sets), Counter()) for name in self.adapters())
-            yield [line, str(sum(len(each.cases) for each in sets)), *map(cell, sums)]
+            yield [line, str(sum(len(each.cases) for each in sets)), *(cell(each, short) for each in sums)]
 
     def adapters(self) -> list[str]:
         """The names of the adapters, in order."""
         return list(dict.fromkeys(name for _, name in self.counts))
 
 
-def cell(counts: Counter[str]) -> str:
+def cell(counts: Counter[str], short: bool = False) -> str:
     """How often each outcome came, but for those that never did."""
-    return ", ".join(f"{counts[what]} {what}" for what in _OUTCOMES if counts[what]) or "-"
+    outcomes = [what for what in _OUTCOMES if counts[what] and not (short and what == "unsupported")]
+    return ", ".join(f"{counts[what]} {what}" for what in outcomes) or "-"
 
 
 def lines(sets: Iterable[VectorSet], detail: bool) -> dict[str, list[VectorSet]]:
