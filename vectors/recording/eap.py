@@ -139,6 +139,27 @@ SCENARIOS = {
 }
 
 
+class Pairs:
+    """The running peers, started when a scenario first needs them."""
+
+    def __init__(self, lab: Lab, network: Net) -> None:
+        self.network = network
+        self._lab = lab
+        self._running: dict[tuple[str, str], Charon] = {}
+
+    def get(self, scenario: Scenario) -> dict[str, Charon]:
+        """Both ends of a scenario, by role."""
+        return {role: self._end(getattr(scenario, role), role) for role in ikev1_connection.ROLES}
+
+    def _end(self, image: str, role: str) -> Charon:
+        if (image, role) not in self._running:
+            address = {"initiator": "10.1.0.1/24", "responder": "10.2.0.1/24"}[role]
+            self._running[image, role] = ikev1_lab.start(
+                self._lab, self.network, image, f"eap-{image}-{role}", protected=address, libipsec=True
+            )
+        return self._running[image, role]
+
+
 def load(scenario: Scenario, role: str, charon: Charon, peer: str) -> None:
     """Configure one end."""
     networks, other = ikev1_connection.NETWORKS, ikev1_connection.ROLES[role == "initiator"]
@@ -202,8 +223,9 @@ def identity(scenario: Scenario, role: str) -> str:
     return "fqdn:initiator.example"
 
 
-def record(scenario: Scenario, ends: dict[str, Charon], network: Net, folder: Path) -> dict[str, Any]:
+def record(scenario: Scenario, pairs: Pairs, folder: Path) -> dict[str, Any]:
     """Play a scenario and make its transcript. Raises PeerError, ObserverError."""
+    ends = pairs.get(scenario)
     for role, charon in ends.items():
         charon.forget()
         load(scenario, role, charon, ends[ikev1_connection.ROLES[role == "initiator"]].address)
@@ -212,7 +234,7 @@ def record(scenario: Scenario, ends: dict[str, Charon], network: Net, folder: Pa
     initiator, responder = ends["initiator"], ends["responder"]
     logs: dict[str, str] = {}
     try:
-        with Capture(network.interface, capture):
+        with Capture(pairs.network.interface, capture):
             _play(scenario, initiator, responder)
     finally:
         for role, charon in ends.items():
@@ -313,19 +335,10 @@ def main(names: tuple[str, ...], out: Path, work: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     with Lab() as lab:
-        network = lab.fixed_network("eap")
-        running: dict[tuple[str, str], Charon] = {}
+        pairs = Pairs(lab, lab.fixed_network("eap"))
         for scenario in chosen:
-            ends = {}
-            for role, image in (("initiator", scenario.initiator), ("responder", scenario.responder)):
-                if (image, role) not in running:
-                    address = {"initiator": "10.1.0.1/24", "responder": "10.2.0.1/24"}[role]
-                    running[image, role] = ikev1_lab.start(
-                        lab, network, image, f"{image}-{role}", protected=address, libipsec=True
-                    )
-                ends[role] = running[image, role]
             try:
-                made = record(scenario, ends, network, work)
+                made = record(scenario, pairs, work)
             except (PeerError, ObserverError) as error:
                 failed += 1
                 click.echo(f"{scenario.name}: {error}", err=True)

@@ -60,6 +60,7 @@ class EapObserver(Observer):
     eap_names: dict[int, str] = field(default_factory=dict)
     _challenge: tuple[bytes, str] = (b"", "")
     _nt_response: bytes = b""
+    _answer: mschapv2.Responses = field(default_factory=lambda: mschapv2.Responses(b"", b"", b"", b""))
     _method: int = 0
     tls: eap_tls.Conversation = field(default_factory=eap_tls.Conversation)
 
@@ -166,8 +167,6 @@ class EapObserver(Observer):
             if proof != self._answer.authenticator:
                 raise ObserverError(f"message {number}: another authenticator response")
             self._mschapv2_keys()
-
-    _answer: mschapv2.Responses = field(default_factory=lambda: mschapv2.Responses(b"", b"", b"", b""))
 
     def _mschapv2_response(self, number: int, body: bytes) -> None:
         document, value, user = self.document, body[5 : 5 + body[4]], body[5 + body[4] :]

@@ -44,7 +44,7 @@ class Pairs:
 
     def __init__(self, lab: Lab, network: Net, *, nat: bool) -> None:
         """`nat`: with a NAT box, which must be there before others take its address."""
-        self._lab, self._network = lab, network
+        self._lab, self.network = lab, network
         self._running: dict[tuple[str, str, bool, bool], Peer] = {}
         self._nat = NatBox(lab, network) if nat else None
 
@@ -59,11 +59,11 @@ class Pairs:
                 options["place"] = self._nat.place(len(self._running))
             host = f"{image}-{role}-{len(self._running)}"
             if image == LIBRESWAN:
-                self._running[key] = Pluto.start(self._lab, self._network, host, _PROTECTED[role])
+                self._running[key] = Pluto.start(self._lab, self.network, host, _PROTECTED[role])
                 return self._running[key]
             self._running[key] = ikev1_lab.start(
                 self._lab,
-                self._network,
+                self.network,
                 image,
                 host,
                 protected=_PROTECTED[role],
@@ -113,7 +113,7 @@ def _step(step: str, initiator: Peer, responder: Peer) -> None:
         raise ObserverError(f"there is no step {step!r}")
 
 
-def record(scenario: Scenario, pairs: Pairs, network: Net, folder: Path) -> dict[str, Any]:
+def record(scenario: Scenario, pairs: Pairs, folder: Path) -> dict[str, Any]:
     """Play a scenario and make its transcript. Raises PeerError, ObserverError, IsakmpError."""
     ends = {role: pairs.get(scenario, role) for role in ikev1_connection.ROLES}
     initiator, responder = ends["initiator"], ends["responder"]
@@ -125,7 +125,7 @@ def record(scenario: Scenario, pairs: Pairs, network: Net, folder: Path) -> dict
             ikev1_connection.load(scenario, role, charon, peer.address)
     before = {role: len(charon.logs()) for role, charon in ends.items()}
     capture = folder / f"{scenario.name}.pcap"
-    with Capture(network.interface, capture):
+    with Capture(pairs.network.interface, capture):
         play(scenario, initiator, responder)
     logs = {role: charon.logs()[before[role] :] for role, charon in ends.items()}
     for role, text in logs.items():
@@ -218,7 +218,7 @@ def main(names: tuple[str, ...], out: Path, work: Path, missing: bool) -> None:
         pairs = Pairs(lab, network, nat=any(each.nat for each in chosen))
         for scenario in chosen:
             try:
-                made = record(scenario, pairs, network, work)
+                made = record(scenario, pairs, work)
             except (PeerError, ObserverError, IsakmpError) as error:
                 failed += 1
                 click.echo(f"{scenario.name}: {error}", err=True)

@@ -159,12 +159,8 @@ class Pluto(LibreswanDriver):
 
     def state(self) -> list[View]:  # type: ignore[override]
         """The ISAKMP SAs."""
-        lines = [
-            line for line in self._whack("--showstates").splitlines() if "STATE_MAIN" in line or "STATE_AGGR" in line
-        ]
-        lines += [
-            line for line in self._whack("--showstates").splitlines() if "STATE_XAUTH" in line or "STATE_MODE" in line
-        ]
+        phase1 = ("STATE_MAIN", "STATE_AGGR", "STATE_XAUTH", "STATE_MODE")
+        lines = [line for line in self._whack("--showstates").splitlines() if any(word in line for word in phase1)]
         return [View(line.partition(":")[0].lstrip("#"), "established" in line) for line in lines]
 
 
