@@ -28,9 +28,10 @@ class ProcessAdapter:
         self._number = 0
         self._buffer = b""
         try:
-            self._process = subprocess.Popen(
-                shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-            )
+            arguments = shlex.split(command)
+            if not arguments:
+                raise ProtocolError("the adapter's command is empty")
+            self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         except (OSError, ValueError) as error:
             raise ProtocolError(f"cannot start {command!r}: {error}") from error
         self._selector = selectors.DefaultSelector()

@@ -95,3 +95,13 @@ def test_a_broken_protocol_is_a_usage_error_of_the_command(tmp_path: Path) -> No
     result = CliRunner().invoke(main, ["replay", "--set", "rfc4493", "--adapter", command])
     assert result.exit_code == 2
     assert "answered no JSON" in result.output
+
+
+def test_a_command_that_is_none() -> None:
+    for command, said in (
+        ("", "is empty"),
+        ("/nonexistent/adapter", "No such file"),
+        ("'open", "No closing quotation"),
+    ):
+        with pytest.raises(ProtocolError, match=said):
+            ProcessAdapter(command)
