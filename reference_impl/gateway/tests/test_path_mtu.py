@@ -51,7 +51,7 @@ size, fixed = int(sys.argv[1]), sys.argv[2] == "True"
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.setsockopt(socket.IPPROTO_IP, 10, 2 if fixed else 0)
 sock.connect(("10.2.0.1", 7))
-sock.settimeout(1)
+sock.settimeout(float(sys.argv[3]))
 try:
     sock.send(bytes(size - 28))
     came = f"received {len(sock.recv(65535)) + 28}"
@@ -70,9 +70,9 @@ while True:
 """
 
 
-def send(name: str, size: int, *, dont_fragment: bool) -> list[str]:
+def send(name: str, size: int, *, dont_fragment: bool, patience: float = 8) -> list[str]:
     """What comes of a datagram through the tunnel: `received SIZE MTU`, `too-big MTU` or `lost MTU`."""
-    command = [*enter(name), sys.executable, "-c", SEND, str(size), str(dont_fragment)]
+    command = [*enter(name), sys.executable, "-c", SEND, str(size), str(dont_fragment), str(patience)]
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split()
 
 
@@ -118,7 +118,7 @@ def test_df_policy_and_a_narrow_link_behind_a_router(tmp_path: Path, policy: str
                     }[policy]
                 )
 
-                large = send(first, 1300, dont_fragment=True)
+                large = send(first, 1300, dont_fragment=True, patience=8 if policy == "clear" else 1)
                 if policy == "clear":
                     # the router fragments ESP: nothing to learn
                     assert large[:2] == ["received", "1300"]
@@ -132,9 +132,10 @@ def test_df_policy_and_a_narrow_link_behind_a_router(tmp_path: Path, policy: str
                 room = int(told[1])
                 assert NARROW - 80 < room < NARROW - 40
                 assert send(first, room, dont_fragment=True)[:2] == ["received", str(room)]
-                # the other gateway's own link is narrow: it learns from its kernel, at the cost of a packet
-                results = [send(first, 1300, dont_fragment=False)[:2] for _ in range(3)]
-                assert results[-1] == ["received", "1300"], results
+                # the other side learns twice, at the cost of a packet each: the gateway that its own link is narrow,
+                # then the host behind it
+                tries = (send(first, 1300, dont_fragment=False, patience=3) for _ in range(5))
+                assert next((each[1] for each in tries if each[0] == "received"), None) == "1300"
                 assert two.children()[0]["esp"]["path_mtu"] == NARROW
             finally:
                 watch.kill()
