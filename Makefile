@@ -11,10 +11,20 @@ PEERS := strongswan-5.9 strongswan-6.0 libreswan-5.2
 .PHONY: help setup packages conformance test lint unit mutants bench lab peers interop vectors peers-down clean $(PEERS:%=peer-%)
 
 help:
-	@echo 'make conformance [DUT=reference|strongswan-5.9|strongswan-6.0|libreswan-5.2|profile.toml] [ARGS=…]'
-	@echo 'make test        everything that CI runs'
-	@echo 'make lint | unit | vectors | mutants | bench | lab | peers | interop'
-	@echo 'make peers-down  removes what an interrupted lab left behind'
+	@echo 'make conformance    the suites against the reference; DUT=strongswan-6.0 (peers: $(PEERS)) or'
+	@echo '                    DUT=my-gateway.toml: against that; OUT=DIR: where the report goes; ARGS=…: options of pytest'
+	@echo 'make test           everything that CI runs, in lanes, which are also targets of their own:'
+	@echo '  make lint         style, types, imports'
+	@echo '  make unit         the tests of this project itself'
+	@echo '  make mutants      each test case must catch a deliberately wrong device'
+	@echo '  make vectors      the published test vectors against every implementation here'
+	@echo '  make bench        how fast it is, as ratios'
+	@echo '  make lab          tests of the lab (Docker)'
+	@echo '  make peers        the suites against each peer of the lab; peer-NAME: against one'
+	@echo '  make interop      the scenarios between two implementations of the lab'
+	@echo 'make setup          makes .venv; make packages: installs the Debian packages of the lab'
+	@echo 'make peers-down     removes what an interrupted lab left behind'
+	@echo 'make clean          removes reports/out'
 
 setup: $(STAMP)
 

@@ -35,13 +35,42 @@ def main() -> None:
     """Conformance and interoperability tests for IKE and IPsec gateways."""
 
 
-@main.command(context_settings=_PASS_ON)
-@click.option("--dut", default="reference", show_default=True, help="A peer's name or a profile in TOML.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True)
-@click.option("--allure/--no-allure", default=True, help="Write Allure results, too.")
+_OUT_HELP = "Where index.html, results.json, junit.xml and the captures go."
+_RUN_HELP = """Run the conformance suites against a device under test (DUT).
+
+    ARGUMENTS go to pytest, whose own options work as ever (-k, -x, -v, -n 2 …). Those of the suites:
+
+    \b
+      --requirement PREFIX     only tests of this requirement, such as rfc7296:2.7, or with this id
+      --level must|should|may  only tests of requirements of this level
+      --role ROLE              only tests with the device as initiator or as responder
+      --needs CLAIM            only tests that need this claim of the device's profile
+      --list                   list the selected tests, run none
+      --baseline FILE          an accepted results.json: exit code 0 when nothing changed
+      --strict                 deviations from a SHOULD and inconclusive tests fail the run, too
+      --esp udp|raw            how ESP travels: in UDP on port 4500, or as IP protocol 50
+      --no-sanity              no plain exchange before the first test and after the last
+      --no-report              results.json only
+
+    Exit code 0: no failure but known ones. 1: failures, errors or a partial run. 2: wrong use, no answer, Ctrl-C.
+    """
+
+
+@main.command(
+    context_settings=_PASS_ON, help=_RUN_HELP, short_help="Run the conformance suites against a device and report."
+)
+@click.option(
+    "--dut",
+    default="reference",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A name that `ikeproof peers` lists, or a device's profile in TOML (examples: conformance/profiles).",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True, help=_OUT_HELP)
+@click.option("--allure/--no-allure", default=True, help="Write allure-results/ for Allure, too.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(dut: str, out: Path, allure: bool, arguments: tuple[str, ...]) -> None:
-    """Run the conformance suites; ARGUMENTS go to pytest (--requirement, --level, -n 2, -k …)."""
+    """Run the conformance suites."""
     options = ["--dut", dut, "--out", str(out)]
     try:
         (out / "allure-results" if allure else out).mkdir(parents=True, exist_ok=True)
@@ -52,17 +81,17 @@ def run(dut: str, out: Path, allure: bool, arguments: tuple[str, ...]) -> None:
     _pytest([*options, *arguments])
 
 
-@main.command(name="list", context_settings=_PASS_ON)
+@main.command(name="list", context_settings=_PASS_ON, short_help="List the test cases, run none.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def list_cases(arguments: tuple[str, ...]) -> None:
-    """List the test cases; --requirement, --level and --role select."""
+    """List the test cases; --requirement, --level, --role and --needs select, as with `run`."""
     _pytest(["--list", "-q", "-p", "no:sugar", *arguments])
 
 
-@main.group(invoke_without_command=True)
+@main.group(invoke_without_command=True, short_help="List the implementations that the lab can start.")
 @click.pass_context
 def peers(context: click.Context) -> None:
-    """List the implementations that the lab can start."""
+    """List the implementations that the lab can start in Docker; each is a name for `run --dut`."""
     if context.invoked_subcommand is None:
         from peers import NAMES, VARIANTS
 
@@ -71,7 +100,7 @@ def peers(context: click.Context) -> None:
         click.echo(f"with variants, such as {NAMES[-1]}+{next(iter(VARIANTS))}: {', '.join(VARIANTS)}")
 
 
-@peers.command()
+@peers.command(short_help="Remove what an interrupted lab left behind.")
 def down() -> None:
     """Remove what an interrupted lab left behind: containers and networks."""
     from peers import LabError
@@ -98,11 +127,16 @@ def check() -> None:
         _fail(str(error))
 
 
-@main.command()
+@main.command(short_help="Make the reports of results files, or of a run that crashed.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("reports/out"), show_default=True, help="Where the pages go."
+)
 def report(results: tuple[Path, ...], out: Path) -> None:
-    """Make the reports of one or more results files, or of the output directory of a run that crashed."""
+    """Make index.html and junit.xml of one or more results.json, or of the output directory of a run that crashed.
+
+    Several devices come on one page, with a matrix.
+    """
     import reports
 
     try:
@@ -126,7 +160,10 @@ def _results_file(path: Path) -> Path:
     return path / "results.json"
 
 
-@main.command(context_settings={**_PASS_ON, "help_option_names": []})
+@main.command(
+    context_settings={**_PASS_ON, "help_option_names": []},
+    short_help="Run the reference implementation as a gateway.",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def gateway(arguments: tuple[str, ...]) -> None:
     """Run the reference implementation as a gateway (--config gateway.toml)."""

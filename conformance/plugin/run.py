@@ -48,6 +48,7 @@ class Run:
     changes: list[str] = field(default_factory=list)
     gone: list[KnownDeviation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    reported: bool = False
     outcomes: dict[str, str] | None = None
     _trigger: Trigger | None = None
     _count: int = 0
@@ -136,6 +137,7 @@ class Run:
 
         try:
             reports.build(self.store.out / "results.json", self.store.out)
+            self.reported = True
         except (reports.ResultsError, OSError) as error:
             self.notes.append(f"the reports could not be made: {error}")
 
@@ -163,7 +165,8 @@ class Run:
         if self.results["run"]["partial"]:
             lines.append(f"PARTIAL: {self.results['run']['reason']}")
         lines += self.notes
-        lines.append(f"results and reports: {self.store.out}")
+        made = "index.html" if self.reported else "results.json"
+        lines.append(f"results and reports: {self.store.out / made}")
         return lines
 
     def close(self) -> None:
