@@ -21,8 +21,9 @@ class Recipe:
     Suites are in strongSwan's keywords; `peer_ike` and `peer_esp` are the other end's where they differ. `auth` is
     `psk` or a kind of credentials, `auth_peer` the other end's. `engine` are further settings of our engine, `options`
     of the peer's connection, `settings` lines of its global configuration. A step is "initiate", or (who, command,
-    arguments) with who "ours" or "peer". `outcome` is "established", or a notification that ends it; `shows` must stand
-    in the summaries of the messages. `identities` by role replace the usual names.
+    arguments) with who "ours" or "peer"; the argument `messages` says how many there are at least. `outcome` is
+    "established", or a notification that ends it; `shows` must stand in the summaries of the messages. `identities` by
+    role replace the usual names.
     """
 
     name: str

@@ -66,7 +66,7 @@ def _step(step: Any, recipe: Recipe, ours: OurEnd, foreign: ForeignEnd) -> None:
         who, name, arguments = ("ours" if recipe.ours == "initiator" else "peer"), "initiate", {}
     else:
         who, name, arguments = (*step, {})[:3]
-    before = len(ours.seen)
+    before, least = len(ours.seen), arguments.get("messages", 2)
     if who == "ours":
         if name == "create-child":
             arguments = {
@@ -77,7 +77,7 @@ def _step(step: Any, recipe: Recipe, ours: OurEnd, foreign: ForeignEnd) -> None:
     else:
         foreign.command(name, arguments)
     wanted = recipe.outcome == "established" and name == "initiate"
-    ours.settle(foreign.quiet, ours.established if wanted else lambda: len(ours.seen) >= before + 2)
+    ours.settle(foreign.quiet, ours.established if wanted else lambda: len(ours.seen) >= before + least)
 
 
 def _ends(recipe: Recipe, observer: Observer, ours: OurEnd, foreign: ForeignEnd) -> dict[str, Any]:
@@ -122,6 +122,9 @@ def _check_outcome(recipe: Recipe, observer: Observer, ours: OurEnd) -> None:
     if recipe.outcome == "established" and not ours.established():
         raise ExchangeError(f"no IKE SA with a Child SA: {ours.rejected()}")
     summaries = " ".join(message["summary"] for message in observer.document.messages)
+    further = {message["exchange"] for message in observer.document.messages} - {"IKE_SA_INIT", "IKE_AUTH"}
+    if recipe.outcome == "established" and recipe.steps == ("initiate",) and further:
+        raise ExchangeError(f"more came than was asked for: {summaries}")
     wanted = list(recipe.shows)
     if recipe.outcome != "established":
         wanted.append(f"N({recipe.outcome})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vectors.recording.recipe import Recipe
-from vectors.recording.recipes.common import CBC_ESP, CBC_IKE, LIBRESWAN, ROLES, both, recipe
+from vectors.recording.recipes.common import CBC_ESP, CBC_IKE, FIVE, LIBRESWAN, OTHER, ROLES, SIX, both, recipe
 
 CHILD, IKE_SA, SPECIAL = "child sas", "ike sas", "child sa options"
 _PFS_IKE, _PFS_ESP = ("aes128-sha256-ecp256",), ("aes128-sha256-ecp256",)
@@ -63,10 +63,19 @@ def _ike_sas() -> tuple[Recipe, ...]:
             document, ike=CBC_IKE, esp=CBC_ESP, roles=("responder",),
         )  # fmt: skip
         result += _exchange(
+            "rekey-ike", IKE_SA, who, "rekey-ike", "Rekey of an IKE SA", document, peer=FIVE, ike=CBC_IKE, esp=CBC_ESP
+        )
+        result += _exchange(
             "delete-ike", IKE_SA, who, "delete-ike", "Delete of an IKE SA", "RFC 7296, section 1.4.1",
         )  # fmt: skip
-        result += _exchange("rekey-child", CHILD, who, "rekey-child", "Rekey of a Child SA", _REKEY, peer=LIBRESWAN)
-        result += _exchange("rekey-ike", IKE_SA, who, "rekey-ike", "Rekey of an IKE SA", document, peer=LIBRESWAN)
+        result += _exchange(
+            "rekey-child", CHILD, who, "rekey-child", "Rekey of a Child SA", _REKEY,
+            peer=LIBRESWAN, arguments={"messages": 4},
+        )  # fmt: skip
+        result += _exchange(
+            "rekey-ike", IKE_SA, who, "rekey-ike", "Rekey of an IKE SA", document,
+            peer=LIBRESWAN, arguments={"messages": 4},
+        )  # fmt: skip
     result += _exchange(
         "liveness", IKE_SA, "ours", "liveness", "A liveness check", "RFC 7296, section 2.4", ike=CBC_IKE, esp=CBC_ESP
     )
@@ -76,6 +85,16 @@ def _ike_sas() -> tuple[Recipe, ...]:
     return result
 
 
+def _networks(name: str, proves: str, networks: dict[str, list[str]], peer: str = SIX) -> tuple[Recipe, ...]:
+    return tuple(
+        recipe(
+            name, SPECIAL, role, proves, "RFC 7296, sections 2.9 and 3.13.1", peer=peer,
+            engine={"local_ts": networks[role], "remote_ts": networks[OTHER[role]]},
+        )
+        for role in ROLES
+    )  # fmt: skip
+
+
 def _special() -> tuple[Recipe, ...]:
     config = "RFC 7296, sections 2.19 and 3.15"
     pool = {"pool": {"addrs": "10.3.0.0/24", "dns": ["10.1.0.53"]}, "child": {"remote_ts": ["dynamic"]}}
@@ -83,7 +102,11 @@ def _special() -> tuple[Recipe, ...]:
     gives = {"pool": ["10.3.0.0/24"], "dns": ["10.1.0.53"], "remote_ts": ["10.3.0.0/24"]}
     vips = {"connection": {"vips": ["0.0.0.0"]}, "child": {"local_ts": ["dynamic"]}}
     title = "An internal address by configuration payload"
+    inner6 = {"initiator": ["2001:db8:2::/64"], "responder": ["2001:db8:1::/64"]}
+    several = {"initiator": ["10.2.0.0/25", "10.2.0.128/25"], "responder": ["10.1.0.0/25", "10.1.0.128/25"]}
     return (
+        *_networks("ipv6-selectors", "IPv6 traffic selectors", inner6, peer=LIBRESWAN),
+        *_networks("several-selectors", "Two traffic selectors of each end", several),
         recipe("config", SPECIAL, "initiator", title, config, engine=asks, options=pool),
         recipe("config", SPECIAL, "responder", title, config, engine=gives, options=vips),
         *both(
