@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 
 PEERS := strongswan-5.9 strongswan-6.0 libreswan-5.2
 
-.PHONY: help setup packages conformance test lint unit mutants bench lab peers interop vectors peers-down clean $(PEERS:%=peer-%)
+.PHONY: help setup packages conformance ipv6 test lint unit mutants bench lab peers interop vectors peers-down clean $(PEERS:%=peer-%)
 
 help:
 	@echo 'make conformance    the suites against the reference; DUT=strongswan-6.0 (peers: $(PEERS)) or'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test           everything that CI runs, in lanes, which are also targets of their own:'
 	@echo '  make lint         style, types, imports'
 	@echo '  make unit         the tests of this project itself'
+	@echo '  make ipv6         what has to do with addresses, against the reference over IPv6'
 	@echo '  make mutants      each test case must catch a deliberately wrong device'
 	@echo '  make vectors      the published test vectors against every implementation here'
 	@echo '  make bench        how fast it is, as ratios'
@@ -43,8 +44,11 @@ packages:
 conformance: $(STAMP) $(if $(filter $(firstword $(subst +, ,$(DUT))),$(PEERS)),packages)
 	@$(BIN)/ikeproof run --dut $(DUT) --out $(OUT) $(if $(filter reference,$(DUT)),--strict) $(ARGS)
 
+ipv6: $(STAMP)
+	@.ci/ipv6 reference+ipv6 reports/out/ipv6 --strict
+
 test: packages $(STAMP)
-	@.ci/lanes lint unit conformance mutants vectors bench --lab lab $(PEERS:%=peer-%) interop
+	@.ci/lanes lint unit conformance ipv6 mutants vectors bench --lab lab $(PEERS:%=peer-%) interop
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -24,6 +24,9 @@ PROTECTED = "10.1.0.0/24"
 PROTECTED_HOST = "10.1.0.1"
 TESTER_NETWORK = "10.2.0.0/16"
 POOL = "10.3.0.0/24"
+PROTECTED_V6 = "fd00:10:1::/64"
+PROTECTED_HOST_V6 = "fd00:10:1::1"
+TESTER_NETWORK_V6 = "fd00:10:2::/64"
 CONNECTION = "tester"
 
 _labs: dict[str, Lab] = {}
@@ -34,20 +37,22 @@ class Options:
     """How a DUT is started.
 
     cookies: demand a cookie from the second half-open SA on. pool: assign inner addresses (a strongSwan with a pool
-    refuses Child SAs without a configuration request). persistent: survive this process (until ``peers.down``).
+    refuses Child SAs without a configuration request). ipv6: IPv6 alone, outside and inside. persistent: survive this
+    process (until ``peers.down``).
     ike_port, natt_port: where the tester listens when the DUT initiates. mutant: the reference only: start
     `python -m conformance.mutants NAME` in place of the gateway.
     """
 
     cookies: bool = False
     pool: bool = False
+    ipv6: bool = False
     persistent: bool = False
     ike_port: int = 500
     natt_port: int = 4500
     mutant: str = ""
 
 
-VARIANTS = {"cookies": Options(cookies=True), "pool": Options(pool=True)}
+VARIANTS = {"cookies": Options(cookies=True), "pool": Options(pool=True), "ipv6": Options(ipv6=True)}
 """What may follow a peer's name: ``strongswan-6.0+cookies``."""
 
 
@@ -60,8 +65,12 @@ def variant(name: str) -> tuple[str, Options]:
     for word in words:
         if word not in VARIANTS:
             raise LabError(f"no variant of a peer is called {word!r}", f"Variants: {', '.join(VARIANTS)}")
-        if peer == "reference":
-            raise LabError("the reference has no variants", "It demands cookies and assigns addresses as it is")
+        if peer == "reference" and word != "ipv6":
+            raise LabError("the reference has the variant ipv6 only", "Cookies and addresses it has without")
+        if peer.startswith("libreswan-") and word == "ipv6":
+            raise LabError("the lab has no IPv6 for libreswan", "Use strongSwan or the reference")
+        if word == "pool" and "ipv6" in words:
+            raise LabError("the pool has IPv4 addresses only", "Leave ipv6 or pool out")
         plain, chosen = asdict(Options()), asdict(VARIANTS[word])
         options = replace(options, **{key: value for key, value in chosen.items() if value != plain[key]})
     return peer, options
@@ -78,6 +87,18 @@ class DutSpec:
     timing: dict[str, float]
     modes: tuple[Mode, ...] = ("tunnel",)
     tester_network: str = TESTER_NETWORK
+    protected: str = PROTECTED
+    protected_host: str = PROTECTED_HOST
+
+    def over_ipv6(self) -> DutSpec:
+        """The same with the networks of the variant ipv6."""
+        return replace(
+            self,
+            claims=self.claims | {"ipv6": True, "config_payload": False},
+            tester_network=TESTER_NETWORK_V6,
+            protected=PROTECTED_V6,
+            protected_host=PROTECTED_HOST_V6,
+        )
 
 
 def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: str, pool: str = "") -> list[Connection]:
@@ -87,7 +108,7 @@ def connections(spec: DutSpec, credentials: DutCredentials, dut: str, tester: st
     """
     anyone = Identity(ANY, "")
     shared = Credentials(psk=credentials.psk)
-    gateway = Endpoint(dut, Identity.parse(DUT_IDENTITY), "psk", shared, (PROTECTED,))
+    gateway = Endpoint(dut, Identity.parse(DUT_IDENTITY), "psk", shared, (spec.protected,))
     peer = Endpoint(ANY, anyone, "psk", shared, (spec.tester_network, POOL) if pool else (spec.tester_network,))
     base = Connection("psk", gateway, peer, spec.ike, spec.child, fragmentation=True, pool=pool)
     made = [base]
@@ -121,7 +142,7 @@ def profile(
             "address": address,
             "auth": auth[0],
             "proposals": {"ike": list(spec.ike), "child": list(spec.child)},
-            "traffic": {"local": PROTECTED, "remote": spec.tester_network, "ping": PROTECTED_HOST},
+            "traffic": {"local": spec.protected, "remote": spec.tester_network, "ping": spec.protected_host},
             "claims": dict(spec.claims),
             "timing": dict(spec.timing),
             "trigger": {"driver": name, "connection": CONNECTION},

@@ -10,9 +10,11 @@ import contextlib
 import ipaddress
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,19 +98,25 @@ class Lab:
                     return self.network(name, subnet=str(subnet))
         return self.network(name, subnet="10.199.0.0/16")
 
-    def network(self, name: str, *, subnet: str | None = None) -> Net:
-        """Create an internal network. Raises LabError, also when ``subnet`` is in use."""
+    def network(self, name: str, *, subnet: str | None = None, ipv6: bool = False) -> Net:
+        """Create an internal network, with ``ipv6`` one whose subnet and gateway are those of IPv6.
+
+        Raises LabError, also when ``subnet`` is in use.
+        """
         full = f"ikeproof-{self.run_id}-{name}"
-        pools = docker.types.IPAMPool(subnet=subnet) if subnet else None
-        ipam = docker.types.IPAMConfig(pool_configs=[pools]) if pools else None
+        if ipv6:
+            subnet = f"fd00:{secrets.token_hex(2)}:{secrets.token_hex(2)}::/64"
+        ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=subnet)]) if subnet else None
         try:
-            made = self.client.networks.create(full, driver="bridge", internal=True, labels=self.labels, ipam=ipam)
+            made = self.client.networks.create(
+                full, driver="bridge", internal=True, labels=self.labels, ipam=ipam, enable_ipv6=ipv6
+            )
         except APIError as error:
             raise LabError(
                 f"Docker cannot create a network: {error.explanation}", "Remove unused networks (docker network prune)"
             ) from None
         made.reload()
-        config = made.attrs["IPAM"]["Config"][0]
+        config = next(item for item in made.attrs["IPAM"]["Config"] if (":" in item["Subnet"]) == ipv6)
         if "Gateway" not in config:
             config["Gateway"] = str(next(ipaddress.ip_network(config["Subnet"]).hosts()))
         assert made.id is not None
@@ -134,7 +142,10 @@ class Lab:
         if address:
             fixed = self.client.api.create_endpoint_config(ipv4_address=address)
             options["networking_config"] = {network.name: fixed}
-        options.setdefault("sysctls", {"net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"})
+        sysctls = {"net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
+        if ":" in network.gateway:
+            sysctls |= {f"net.ipv6.conf.{name}.disable_ipv6": "0" for name in ("all", "default")}
+        options.setdefault("sysctls", sysctls)
         tag = images.ensure(self.client, image, _say)
         try:
             return self.client.containers.run(
@@ -180,13 +191,30 @@ class Lab:
             ) from None
 
     def address(self, container: Container, network: Net) -> str:
-        """The container's IPv4 address on ``network``."""
+        """The container's address on ``network``."""
         container.reload()
         networks = container.attrs["NetworkSettings"]["Networks"]
-        address = str(networks.get(network.name, {}).get("IPAddress", ""))
+        version = "GlobalIPv6Address" if ":" in network.gateway else "IPAddress"
+        address = str(networks.get(network.name, {}).get(version, ""))
         if not address:
             raise PeerError(f"{container.name} has no address: {last_words(container)}", "Read its log above")
         return address
+
+    def await_gateway(self, network: Net) -> None:
+        """Wait until the host can use its IPv6 address on ``network``: it is first looked for duplicates of it."""
+        if ":" not in network.gateway:
+            return
+        deadline = time.monotonic() + READY_TIMEOUT
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            while True:
+                try:
+                    probe.bind((network.gateway, 0))
+                    return
+                except OSError as error:
+                    if time.monotonic() > deadline:
+                        advice = "Check that the host and its Docker engine have IPv6"
+                        raise LabError(f"{network.gateway} of {network.name} cannot be used: {error}", advice) from None
+                    time.sleep(0.05)
 
     def close(self) -> None:
         """Remove everything of this run; stop our own engine if nobody else uses it."""

@@ -27,6 +27,7 @@ from peers.reference.driver import ReferenceDriver
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
 ADDRESS = "127.0.0.1"
+ADDRESS_V6 = "::1"
 ESP = 50
 SPEC = DutSpec(
     ike=(
@@ -103,11 +104,19 @@ def start(name: str, lab: Any, workdir: Path, options: Options) -> DutHandle:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     ports = (options.ike_port, options.natt_port)
-    listed = dut.connections(SPEC, credentials, ADDRESS, ADDRESS, dut.POOL)
+    spec, address = (SPEC.over_ipv6(), ADDRESS_V6) if options.ipv6 else (SPEC, ADDRESS)
+    listed = dut.connections(spec, credentials, address, address, "" if options.ipv6 else dut.POOL)
     tables = [render.connection(each, folder, ports).replace('mode = "tunnel"', 'mode = "any"') for each in listed]
-    ready = launch(folder, tables, mutant=options.mutant, persistent=options.persistent)
+    ready = launch(
+        folder,
+        tables,
+        gateway={"address": address},
+        data_plane={"addresses": [spec.protected_host, address]},
+        mutant=options.mutant,
+        persistent=options.persistent,
+    )
     auth = credentials.write(workdir / "credentials")
-    profile = dut.profile(name, version("ikeproof"), ADDRESS, ADDRESS, SPEC, auth)
+    profile = dut.profile(name, version("ikeproof"), address, address, spec, auth)
     profile["dut"] |= {"ike_port": ready["ike_port"], "natt_port": ready["natt_port"]}
     if options.mutant:
         profile["dut"]["name"] = f"{name} ({options.mutant})"

@@ -74,6 +74,7 @@ SPEC = DutSpec(
 )
 # 5.9's user-space data plane refuses a part of its network in which it has no address.
 PROTECTED = (f"{dut.PROTECTED_HOST}/24", "10.1.0.4/24", "10.1.0.130/24")
+PROTECTED_V6 = (f"{dut.PROTECTED_HOST_V6}/64",)
 _SETTINGS = """charon {{
     dos_protection = {dos}
     cookie_threshold = 1
@@ -95,25 +96,31 @@ def settings(options: Options) -> str:
 
 def start(name: str, lab: Lab, workdir: Path, options: Options) -> DutHandle:
     """Bring up a container with charon, configured as responder for any tester."""
-    network = lab.network("dut")
+    spec = SPEC.over_ipv6() if options.ipv6 else SPEC
+    network = lab.network("dut", ipv6=options.ipv6)
     folder = lab.folder()
     (folder / "strongswan.d").mkdir()
     (folder / "strongswan.d" / "run.conf").write_text(settings(options))
     container = lab.container(
-        name, name, network, volumes={folder: "/lab"}, environment={"PROTECTED": " ".join(PROTECTED)}
+        name,
+        name,
+        network,
+        volumes={folder: "/lab"},
+        environment={"PROTECTED": " ".join(PROTECTED_V6 if options.ipv6 else PROTECTED)},
     )
     credentials = DutCredentials.create(SPEC.key_types)
     address = lab.address(container, network)
     driver = StrongswanDriver(name, folder, str(container.id), lab.client)
     try:
-        made = dut.connections(SPEC, credentials, address, network.gateway, pool=dut.POOL if options.pool else "")
+        made = dut.connections(spec, credentials, address, network.gateway, pool=dut.POOL if options.pool else "")
         for connection in made:
             driver.load(_with_pool(connection, made[0]) if options.pool else connection)
         profile = dut.profile(
-            name, driver.version, address, network.gateway, SPEC, credentials.write(workdir / "credentials")
+            name, driver.version, address, network.gateway, spec, credentials.write(workdir / "credentials")
         )
     finally:
         driver.close()
+    lab.await_gateway(network)
     return dut.handle(
         name,
         profile,

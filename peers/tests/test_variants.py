@@ -20,7 +20,9 @@ def test_a_name_with_variants() -> None:
     [
         ("fastswan-1", "no peer is called"),
         ("strongswan-6.0+fast", r"no variant .* Variants: cookies"),
-        ("reference+cookies", "reference has no"),
+        ("reference+cookies", "reference has the variant ipv6 only"),
+        ("libreswan-5.2+ipv6", "no IPv6 for libreswan"),
+        ("strongswan-6.0+pool+ipv6", "IPv4 addresses only"),
     ],
 )
 def test_wrong_names(name: str, words: str) -> None:

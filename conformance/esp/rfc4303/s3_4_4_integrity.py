@@ -15,7 +15,7 @@ def elsewhere(tester: Tester) -> str:
     traffic = tester.profile.traffic
     if traffic is None or traffic.ping is None:
         raise Inconclusive("the profile names no protected address that answers ping")
-    network, ping = ipaddress.IPv4Network(traffic.local), ipaddress.IPv4Address(traffic.ping)
+    network, ping = ipaddress.ip_network(traffic.local), ipaddress.ip_address(traffic.ping)
     return str(next(half for half in network.subnets() if ping not in half))
 
 
@@ -83,7 +83,7 @@ def test_source_outside_selectors_discarded(tester: Tester) -> None:
     """An inner packet whose source fits another SA's selectors but not those of its own is discarded."""
     sa = tester.establish()
     first, other = sa.child, other_inner_address(tester)
-    sa.create_child(tsi=[f"{other}/32"])
+    sa.create_child(tsi=[other])
     packet, _ = first.echo_packet(b"not on this one", src=other)
 
     def send() -> None:

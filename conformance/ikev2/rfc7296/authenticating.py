@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from conformance.tester import (
     AuthExchange,
@@ -39,8 +39,25 @@ SYNTAX = Notify(NotifyType.INVALID_SYNTAX)
 ANY_PORTS = (0, 65535)
 OPAQUE_PORTS = (65535, 0)
 
-# A documentation network (RFC 5737) that no profile's traffic holds.
-ELSEWHERE = "198.51.100.0/24"
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Networks of one IP version: all of it, and a documentation network that no profile's traffic holds."""
+
+    everything: str
+    elsewhere: str
+    host_elsewhere: str
+
+
+IPV4 = Family("0.0.0.0/0", "198.51.100.0/24", "198.51.100.7")
+IPV6 = Family("::/0", "2001:db8:ffff::/64", "2001:db8:ffff::7")
+
+
+def family(tester: Tester, *, other: bool = False) -> Family:
+    """The IP version of the protected networks, or the `other`."""
+    traffic = tester.profile.traffic
+    is_ipv6 = traffic is not None and ":" in traffic.local
+    return IPV6 if is_ipv6 != other else IPV4
 
 
 # -- the messages ---------------------------------------------------------------------------------------------------

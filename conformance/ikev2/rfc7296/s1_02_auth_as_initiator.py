@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.ikev2.rfc7296.authenticating import check_each_once, check_first_auth, inside, is_auth_of, text_of
+from conformance.ikev2.rfc7296.authenticating import (
+    check_each_once,
+    check_first_auth,
+    family,
+    inside,
+    is_auth_of,
+    text_of,
+)
 from conformance.tester import ChildSa, DutInitiator, IkeSa, Inconclusive, Tester, covers, error_of, order_of
 from conformance.tester.expect import observed
 from reference_impl.wire.base import Payload
@@ -274,11 +281,11 @@ def test_wider_selectors(tester: Tester) -> None:
     """An initiator takes no traffic from addresses that it did not ask for, though the answer has them."""
     peer, request = auth_request(tester)
     asked = request.get(TsrPayload)
-    if asked is None or not asked.selectors or len(asked.selectors[0].start) != 4:
-        raise Inconclusive(f"no IPv4 selectors in {observed(request)}")
-    everything = TrafficSelector.from_network("0.0.0.0/0")
+    if asked is None or not asked.selectors:
+        raise Inconclusive(f"no selectors in {observed(request)}")
+    everything = TrafficSelector.from_network(family(tester).everything)
     sa = peer.answer_auth(tsr=[everything])
-    expect_no_traffic(tester, sa, sa.child, "rfc7296/1.3.1/response-ts-is-subset", src="198.51.100.7")
+    expect_no_traffic(tester, sa, sa.child, "rfc7296/1.3.1/response-ts-is-subset", src=family(tester).host_elsewhere)
 
 
 @covers(
@@ -291,8 +298,8 @@ def test_narrowed_selectors(tester: Tester) -> None:
     """An initiator takes the Child SA with the narrower selectors of the answer."""
     peer, request = auth_request(tester)
     asked = request.get(TsrPayload)
-    if asked is None or not asked.selectors or len(asked.selectors[0].start) != 4:
-        raise Inconclusive(f"no IPv4 selectors in {observed(request)}")
+    if asked is None or not asked.selectors:
+        raise Inconclusive(f"no selectors in {observed(request)}")
     one = TrafficSelector.from_network(tester.inner_address)
     if not inside([one], asked.selectors):
         raise Inconclusive("the device asks for other addresses than dut.traffic.remote")

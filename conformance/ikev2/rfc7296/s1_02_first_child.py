@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.ikev2.rfc7296.authenticating import ELSEWHERE, only_proposal, refused_esp
+from conformance.ikev2.rfc7296.authenticating import family, only_proposal, refused_esp
 from conformance.tester import AuthExchange, Notify, Tester, covers
 from conformance.tester.expect import observed
 from conformance.tester.proposals import encr, esn, esp_proposal, esp_transforms, group, integ
@@ -59,7 +59,7 @@ def test_no_proposal_chosen(tester: Tester) -> None:
 )
 def test_ts_unacceptable(tester: Tester) -> None:
     """When no Traffic Selector is acceptable, the device proves itself, says TS_UNACCEPTABLE and keeps the IKE SA."""
-    attempt = tester.attempt(tsr=[ELSEWHERE], need_child=False)
+    attempt = tester.attempt(tsr=[family(tester).elsewhere], need_child=False)
     expect_ike_sa_without_child(tester, attempt, NotifyType.TS_UNACCEPTABLE)
 
 

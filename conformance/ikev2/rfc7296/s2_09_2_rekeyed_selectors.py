@@ -6,7 +6,7 @@ import pytest
 
 from conformance.ikev2 import evidence
 from conformance.ikev2.evidence import decoded, deleted_spis, triggered
-from conformance.ikev2.rfc7296.authenticating import ELSEWHERE, check_inside, inside, pair, text_of
+from conformance.ikev2.rfc7296.authenticating import check_inside, family, inside, pair, text_of
 from conformance.ikev2.rfc7296.s2_09_traffic_selectors import as_selectors, halves, local
 from conformance.tester import Accepted, IkeSa, NotApplicable, Tester, covers
 from reference_impl.wire.message import Message
@@ -24,8 +24,8 @@ def narrowed(tester: Tester, how: str) -> tuple[IkeSa, list[str]]:
 
     asked-for-less: the tester asked for a half of the device's network. got-less: it asked for more than that network.
     """
-    half, network = halves(tester)[0], local(tester)
-    asked, wider = ([half], [network]) if how == "asked-for-less" else ([network, ELSEWHERE], [network, ELSEWHERE])
+    half, network, elsewhere = halves(tester)[0], local(tester), family(tester).elsewhere
+    asked, wider = ([half], [network]) if how == "asked-for-less" else ([network, elsewhere], [network, elsewhere])
     attempt = tester.attempt(tsr=asked, need_child=False)
     if attempt.sa is None or attempt.child is None:
         raise NotApplicable(f"the device makes no such Child SA, which section 2.9 judges: {attempt.problem}")
