@@ -154,6 +154,8 @@ class StrongswanAdapter:
     def _aead(self, inputs: dict[str, Input]) -> tuple[int, bytes, bytes, bytes]:
         """(number, key with the salt, IV, AAD): the salt is what the 8 octets of IV leave of the nonce."""
         nonce = _octets(inputs, "nonce")
+        if len(nonce) not in (11, 12):
+            raise Unsupported(f"a nonce of {len(nonce)} octets, which is no salt and IV of IPsec")
         salted = _octets(inputs, "key") + nonce[:-8]
         return number(_AEADS, inputs, "algorithm"), salted, nonce[-8:], _octets(inputs, "aad")
 
