@@ -20,6 +20,7 @@ from conformance.plugin.results import ForeignFolder, Store, now, record
 from conformance.plugin.run import CASE, JUDGEMENT, RUN, TESTER, Run
 from conformance.plugin.sanity import sanity
 from conformance.plugin.turn import turn
+from conformance.profile import Profile
 from conformance.tester import raw_esp
 from conformance.tester.link import LinkError
 from conformance.tester.tester import Tester
@@ -111,7 +112,7 @@ def _start(config: pytest.Config, run: Run) -> None:
     except duts.DutError as error:
         _exit(run, str(error))
     run.store = Store((config.option.out or config.rootpath / DEFAULT_OUT).absolute())
-    if not config.option.no_sanity:
+    if not config.option.no_sanity and not config.option.mutant:  # a mutant may be unable to
         run.sanity["first"] = sanity(started.profile)
         if not run.sanity["first"]["ok"]:
             _exit(run, str(run.sanity["first"]["detail"]))
@@ -188,10 +189,15 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     cases: list[Case] = [item.stash[CASE] for item in session.items]
+    profile = _listed_profile(session.config, run)
+    left_out = 0
     for case in cases:
-        problem = f"  NOT FINISHED: {case.problem}" if case.problem else ""
-        reporter.write_line(f"{case.id}  [{case.level}, {case.role}]  {case.purpose}{problem}")
-    reporter.write_line(f"{len(cases)} test cases")
+        note = f"  NOT FINISHED: {case.problem}" if case.problem else ""
+        if profile is not None and (missing := unclaimed(case, profile)):
+            note += f"  NOT APPLICABLE: the profile does not claim {', '.join(missing)}"
+            left_out += 1
+        reporter.write_line(f"{case.id}  [{case.level}, {case.role}]  {case.purpose}{note}")
+    reporter.write_line(f"{len(cases)} test cases" + (f", {left_out} of them not applicable" if left_out else ""))
     if session.config.option.list_json is not None:
         listing = [
             {"id": case.id, "mutants": list(case.mutants), "requirements": list(case.ids), "needs": list(case.needs)}
@@ -199,6 +205,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         ]
         session.config.option.list_json.write_text(json.dumps(listing), encoding="utf-8")
     return True
+
+
+def _listed_profile(config: pytest.Config, run: Run) -> Profile | None:
+    """The profile that --dut names; None for a peer, whose claims are known when it runs, and without --dut."""
+    name = config.option.dut
+    if not name or name.partition("+")[0] in duts.peer_names():
+        return None
+    try:
+        return duts.start(name, Path()).profile
+    except duts.DutError as error:
+        _exit(run, str(error))
 
 
 # -- one test -----------------------------------------------------------------------------------------------------
@@ -238,13 +255,16 @@ class Ended(Exception):
     """The verdict is known before the test function is called."""
 
 
+def unclaimed(case: Case, profile: Profile) -> list[str]:
+    """The claims that the test needs and the profile does not make."""
+    return profile.missing([*([case.role] if case.role in ("initiator", "responder") else []), *case.needs])
+
+
 def _early(case: Case, run: Run) -> Judgement | None:
     if case.problem:
         return Judgement("error", f"the test case is not finished: {case.problem}")
     profile = run.profile
-    role_claims = {"initiator": ["initiator"], "responder": ["responder"]}.get(case.role, [])
-    missing = profile.missing([*role_claims, *case.needs])
-    if missing:
+    if missing := unclaimed(case, profile):
         return Judgement("not_applicable", f"the profile does not claim {', '.join(missing)}")
     if "data_plane" in case.needs and ("raw_esp" in case.needs or not profile.esp_in_udp):
         if not profile.claimed("raw_esp"):
@@ -400,7 +420,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if died := run.store.died():
         reason = f"the device died during {died} and could not be reset"
     try:
-        if run.dut is not None and not config.option.no_sanity and not reason:
+        if run.dut is not None and "first" in run.sanity and not reason:
             run.sanity["last"] = sanity(run.dut.profile)
         run.results = run.store.assemble(reason=reason, sanity=run.sanity or None)
         run.store.finish()

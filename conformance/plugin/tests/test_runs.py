@@ -110,6 +110,23 @@ def test_baseline_decides_the_exit_code(profile: Path, tmp_path: Path) -> None:
     assert f"{data['tests'][0]['id']}: inconclusive -> pass" in output
 
 
+def test_list_says_what_the_profile_does_not_claim(tmp_path: Path) -> None:
+    file = tmp_path / "gw.toml"
+    file.write_text(toml(profile_data(*free_ports(2))), encoding="utf-8")
+    code, output = run("--list", "--dut", str(file), "--requirement", "rfc7296:2.8")
+    assert code == 0, output
+    assert "NOT APPLICABLE: the profile does not claim " in output
+    assert " of them not applicable" in output
+    code, output = run("--list", "--dut", str(tmp_path / "none.toml"))
+    assert (code, "none.toml: no such file" in output) == (2, True), output
+
+
+def test_a_mutant_need_not_be_sane(tmp_path: Path) -> None:
+    code, output = run("--mutant", "answers-all-proposals", "--out", str(tmp_path), "--no-report")
+    assert code == 1, output
+    assert "MUST broken" in output
+
+
 def test_list_starts_nothing() -> None:
     code, output = run("--list", *SECTION)
     assert code == 0
