@@ -13,7 +13,8 @@ from typing import Protocol
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from reference_impl.crypto.errors import CryptoError, IntegrityError
-from reference_impl.crypto.integ import IntegAlgorithm
+from reference_impl.crypto.integ import IntegAlgorithm, integ
+from reference_impl.wire.registries import Integ
 
 from . import transport
 from .discards import Discard, Discarded
@@ -78,6 +79,18 @@ class ReplayMd5Integrity:
 
     def icv(self, data: bytes, iv: bytes) -> bytes:
         return hmac.digest(self._key, data, "md5")
+
+
+_GMAC_KEYS = {Integ.AES_128_GMAC: 20, Integ.AES_192_GMAC: 28, Integ.AES_256_GMAC: 36}
+
+
+def integrity(transform: Integ, key: bytes) -> AhIntegrity:
+    """The algorithm of a negotiated integrity transform. Raises UnsupportedAlgorithm, CryptoError for the key's size."""
+    if transform not in _GMAC_KEYS:
+        return MacIntegrity(integ(transform), key)
+    if len(key) != _GMAC_KEYS[transform]:
+        raise CryptoError(f"{transform.name} takes {_GMAC_KEYS[transform]} octets of key and salt, not {len(key)}")
+    return GmacIntegrity(key)
 
 
 @dataclass(frozen=True, slots=True)

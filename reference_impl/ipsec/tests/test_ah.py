@@ -10,9 +10,9 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.ipsec import AH, SecurityAssociation
 from scapy.packet import Packet
 
-from reference_impl.crypto.errors import CryptoError, IntegrityError
+from reference_impl.crypto.errors import CryptoError, IntegrityError, UnsupportedAlgorithm
 from reference_impl.crypto.integ import INTEGS, IntegAlgorithm, integ
-from reference_impl.ipsec.ah import AhTransform, GmacIntegrity, MacIntegrity, ReplayMd5Integrity
+from reference_impl.ipsec.ah import AhTransform, GmacIntegrity, MacIntegrity, ReplayMd5Integrity, integrity
 from reference_impl.ipsec.ah_sa import InboundAhSa, OutboundAhSa
 from reference_impl.ipsec.discards import Discard, Discarded
 from reference_impl.wire.registries import Integ
@@ -165,6 +165,16 @@ def test_gmac_sends_its_iv_and_covers_it() -> None:
     assert inbound.decapsulate(sealed) == bytes(PLAIN6)
     with pytest.raises(CryptoError):
         GmacIntegrity(bytes(16))
+
+
+def test_the_algorithm_of_a_negotiated_transform() -> None:
+    for identifier, size in ((Integ.AES_128_GMAC, 20), (Integ.AES_192_GMAC, 28), (Integ.AES_256_GMAC, 36)):
+        assert integrity(identifier, bytes(size)).iv_size == 8
+        with pytest.raises(CryptoError):
+            integrity(identifier, bytes(size + 8))
+    assert integrity(Integ.HMAC_SHA2_512_256, bytes(64)).icv_size == 32
+    with pytest.raises(UnsupportedAlgorithm):
+        integrity(Integ.NONE, b"")
 
 
 def test_padding_is_covered_and_never_more_than_needed() -> None:
