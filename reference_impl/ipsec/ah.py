@@ -85,7 +85,7 @@ _GMAC_KEYS = {Integ.AES_128_GMAC: 20, Integ.AES_192_GMAC: 28, Integ.AES_256_GMAC
 
 
 def integrity(transform: Integ, key: bytes) -> AhIntegrity:
-    """The algorithm of a negotiated integrity transform. Raises UnsupportedAlgorithm, and CryptoError for a key size."""
+    """The algorithm of a negotiated integrity transform. Raises UnsupportedAlgorithm; CryptoError for a key size."""
     if transform not in _GMAC_KEYS:
         return MacIntegrity(integ(transform), key)
     if len(key) != _GMAC_KEYS[transform]:
