@@ -393,3 +393,10 @@ def test_findings_are_told_by_requirement(save: Save, tmp_path: Path) -> None:
     assert "Expected no answer, or silence · Observed INFORMATIONAL response 3" in findings
     assert "Observed INFORMATIONAL response 4" in findings
     assert "Known deviation any-later: Answers all. Reference" in findings
+
+
+def test_the_matrix_says_that_a_run_is_partial(save: Save, tmp_path: Path) -> None:
+    document = interop()
+    document["run"].update(partial=True, reason="Interrupted by Ctrl-C.")
+    build(save(document, "in/results.json"), tmp_path / "out")
+    assert "Partial run. Interrupted by Ctrl-C." in Page(tmp_path / "out" / "matrix.html").text
