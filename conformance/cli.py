@@ -154,7 +154,10 @@ def _results_file(path: Path) -> Path:
 
     store = Store(path)
     if not (path / "results.json").exists() and (store.parts / HEADER).is_file():
-        store.assemble(reason="the run ended without finishing: it crashed or was killed")
+        try:
+            store.assemble(reason="the run ended without finishing: it crashed or was killed")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{store.parts} is damaged, no results can be made of it: {error}") from None
     if not (path / "results.json").is_file():
         raise ValueError(f"{path} holds no results.json and nothing to make one of")
     return path / "results.json"

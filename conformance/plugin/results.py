@@ -153,12 +153,12 @@ class Store:
     def _records(self) -> dict[str, dict[str, Any]]:
         records: dict[str, dict[str, Any]] = {}
         for file in sorted(self.parts.glob("results-*.jsonl")):
-            for line in file.read_text(encoding="utf-8").splitlines():
+            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     record = json.loads(line)
-                except ValueError:
+                    records[key_of(record)] = record
+                except (ValueError, TypeError, KeyError):
                     continue  # the last line of a process that was killed
-                records[key_of(record)] = record
         return records
 
 

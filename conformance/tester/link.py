@@ -174,7 +174,7 @@ class Link:
 def _bind_advice(local: str, port: int, error: OSError) -> str:
     where = f"UDP port {port} of {local}"
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is in use: stop what listens there, or change tester.listen_port in the profile"
+        return f"{where} is in use: stop what listens there, or change tester.port or tester.listen_port in the profile"
     if error.errno == errno.EACCES:
         return f"{where} needs privileges: run as root, or use a port from 1024 in the profile"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from conformance import cli
+from conformance.plugin.results import HEADER, Store
 
 
 def invoke(*arguments: str | Path) -> tuple[int, str]:
@@ -32,3 +33,20 @@ def test_output_that_cannot_be_written(tmp_path: Path) -> None:
         2,
         f"ikeproof: {tmp_path}/file cannot be written: Not a directory; choose another directory with --out\n",
     )
+
+
+def test_what_a_crash_left_is_reported_as_far_as_it_goes(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    dut = {"name": "x", "version": "", "profile": {}}
+    store.begin({"tool_version": "1", "dut": dut, "started": "2026-11-21T07:00:00Z", "command": ""})
+    (store.parts / "results-main.jsonl").write_bytes(b'5\n{"id": 3}\n{}\n\xff\n{"id": "rfc7296/2.7/x"')
+    code, said = invoke("report", tmp_path, "--out", tmp_path / "pages")
+    assert (code, said) == (0, f"{tmp_path}/pages/index.html\n")
+    assert "crashed or was killed" in (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
+    (tmp_path / "results.json").unlink()
+    (store.parts / HEADER).write_text("{", encoding="utf-8")
+    code, said = invoke("report", tmp_path, "--out", tmp_path / "pages")
+    assert code == 2
+    assert said.startswith(f"ikeproof: {store.parts} is damaged, no results can be made of it: ")
+    code, said = invoke("report", tmp_path / "pages")
+    assert (code, "holds no results.json" in said) == (2, True)
