@@ -89,9 +89,9 @@ def test_tshark_decrypts_every_message_to_the_same_payloads(tmp_path: Path) -> N
     lines = done.stdout.splitlines()
     assert len(lines) == len(expected)
     assert protected > 700
-    for (name, types), line in zip(expected, lines, strict=True):
+    for (name, due), line in zip(expected, lines, strict=True):
         payloads, _, expert = line.partition("\t")
         seen = [int(word) for word in payloads.split(",") if word]
-        assert types is None or [kind for kind in seen if kind not in (PROPOSAL, TRANSFORM, SK)] == types, name
+        assert due is None or [kind for kind in seen if kind not in (PROPOSAL, TRANSFORM, SK)] == due, name
         assert "ncorrect" not in expert, f"{name}: {expert}"
         assert "alformed" not in expert, f"{name}: {expert}"
