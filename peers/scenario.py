@@ -113,6 +113,7 @@ class Suite:
 
 
 _CIPHER = re.compile(r"^aes(?P<bits>128|192|256)(?:(?P<mode>gcm|ccm)(?P<icv>8|12|16)|(?P<ctr>ctr))?$")
+_GMAC = re.compile(r"^aes(?P<bits>128|192|256)gmac$")
 _INTEG = {"sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac"}
 _GROUP = re.compile(r"^(modp\d+|ecp\d+(bp)?|curve25519|x25519|curve448|x448)$")
 
@@ -126,6 +127,8 @@ def parse_suite(text: str) -> Suite:
             suite = replace(
                 suite, encr="aes" + (match["mode"] or match["ctr"] or "cbc"), key_bits=int(match["bits"]), icv=icv
             )
+        elif match := _GMAC.match(word):
+            suite = replace(suite, encr="aesgmac", key_bits=int(match["bits"]), icv=16)
         elif word == "chacha20poly1305":
             suite = replace(suite, encr=word, key_bits=256, icv=16)
         elif word in _INTEG:

@@ -13,6 +13,7 @@ _CIPHERS = {
     "aesctr": "aes_ctr{bits}",
     "aesgcm": "aes_gcm{short}{bits}",
     "aesccm": "aes_ccm{short}{bits}",
+    "aesgmac": "null_auth_aes_gmac{bits}",
     "chacha20poly1305": "chacha20_poly1305",
 }
 _HASHES = {

@@ -80,6 +80,7 @@ def test_libreswan_ike(suites: list[str], text: str) -> None:
         (["aes128gcm16", "aes128-sha256"], ("aes_gcm128,aes128-sha2_256", False)),
         (["aes128gcm16", "aes128gcm16-ecp256"], ("aes_gcm128;none,aes_gcm128;dh19", True)),
         (["aes128gcm16", "aes128gcm16-esn"], ("aes_gcm128", False)),
+        (["aes192gmac"], ("null_auth_aes_gmac192", False)),
     ],
 )
 def test_libreswan_esp(suites: list[str], expected: tuple[str, bool]) -> None:

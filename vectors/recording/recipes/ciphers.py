@@ -58,6 +58,20 @@ def _separate() -> Iterator[Recipe]:
         yield from _pair(f"aes{bits}", integ, title, document, LIBRESWAN, "modp2048")
 
 
+def _esp_only() -> Iterator[Recipe]:
+    ike = (f"aes128-sha256-{GROUP}",)
+    for bits in AES:
+        yield from both(
+            f"esp-aes{bits}gmac", "esp alone", f"ESP with AES-GMAC and a key of {bits} bits", "RFC 4543",
+            peer=LIBRESWAN, ike=ike, esp=(f"aes{bits}gmac",),
+        )  # fmt: skip
+    for integ in ("sha1", "sha256"):
+        yield from both(
+            f"esp-null-{integ}", "esp alone", f"ESP with integrity only, {integ}", "RFC 2410; RFC 4868",
+            ike=ike, esp=(f"null-{integ}",),
+        )  # fmt: skip
+
+
 def _prfs() -> Iterator[Recipe]:
     names = {"prfsha1": "HMAC-SHA1", "prfsha256": "HMAC-SHA2-256", "prfsha384": "HMAC-SHA2-384"}
     names |= {"prfsha512": "HMAC-SHA2-512", "prfaesxcbc": "AES128-XCBC", "prfaescmac": "AES128-CMAC"}
@@ -82,4 +96,4 @@ def _pair(
     return _suite(suite, "cipher and integrity", title, document, f"{suite}-{group}", suite, peer)
 
 
-RECIPES = (*_aead(), *_separate(), *_prfs())
+RECIPES = (*_aead(), *_separate(), *_esp_only(), *_prfs())
