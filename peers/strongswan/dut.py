@@ -74,7 +74,7 @@ SPEC = DutSpec(
 )
 # 5.9's user-space data plane refuses a part of its network in which it has no address.
 PROTECTED = (f"{dut.PROTECTED_HOST}/24", "10.1.0.4/24", "10.1.0.130/24")
-PROTECTED_V6 = (f"{dut.PROTECTED_HOST_V6}/64",)
+PROTECTED_V6 = (f"{dut.PROTECTED_HOST_V6}/64", "fd00:10:1::4/64", "fd00:10:1:0:8000::2/64")
 _SETTINGS = """charon {{
     dos_protection = {dos}
     cookie_threshold = 1
