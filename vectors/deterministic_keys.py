@@ -1,4 +1,4 @@
-"""Private keys whose signatures do not change from run to run: ECDSA after RFC 6979, RSASSA-PSS with a given salt.
+"""Private keys, loaded once; and such whose signatures do not change: ECDSA after RFC 6979, RSASSA-PSS with a salt.
 
 They are private keys of `cryptography` in every other respect, so that the reference implementation signs with them as
 with any other.
@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 Rng = Callable[[int], bytes]
+
+
+@lru_cache(maxsize=64)
+def load_private_key(pkcs8: bytes) -> PrivateKeyTypes:
+    """A key in PKCS #8, kept: OpenSSL takes 20 ms to check an RSA key. Raises ValueError."""
+    return load_der_private_key(pkcs8, None)
 
 
 def deterministic(key: PrivateKeyTypes, rng: Rng) -> PrivateKeyTypes:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from vectors.adapters import Input, Refused
+from vectors.deterministic_keys import load_private_key
 
 _PROBE = b"the same key on both sides"
 
@@ -25,7 +25,7 @@ def _check_signature(signed: x509.Certificate, signer: x509.Certificate) -> None
 
 def _check_pair(certificate: x509.Certificate, private: bytes) -> None:
     """What the private key signs, the certificate's key accepts; an EC key's point is computed anew."""
-    key, public = load_der_private_key(private, None), certificate.public_key()
+    key, public = load_private_key(private), certificate.public_key()
     if isinstance(key, rsa.RSAPrivateKey):
         same = key.public_key() == public
     elif isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(public, ec.EllipticCurvePublicKey):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from vectors.adapters import Input, Refused
+from vectors.deterministic_keys import load_private_key
 
 _DIGESTS = {"HMAC-SHA2-256": "sha256", "HMAC-SHA2-384": "sha384"}
 
@@ -24,7 +24,7 @@ def _expand(digest: str, secret: bytes, label: bytes, seed: bytes, blocks: int) 
 def master_session_key(inputs: dict[str, Input]) -> dict[str, Input]:
     """eap-tls-msk: PKCS #1 opened by hand, because the library hides bad padding behind made-up octets."""
     octets = {name: value for name, value in inputs.items() if isinstance(value, bytes)}
-    key = serialization.load_der_private_key(octets["private_key"], password=None)
+    key = load_private_key(octets["private_key"])
     if not isinstance(key, rsa.RSAPrivateKey):
         raise Refused("the key is not RSA")
     numbers, size = key.private_numbers(), key.key_size // 8

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia, TripleDES
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 
 from vectors.adapters import Input, Refused, Unsupported
+from vectors.deterministic_keys import load_private_key
 
 Answer = dict[str, Input]
 _DIGESTS = {"MD5": "md5", "SHA1": "sha1", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512"}
@@ -122,7 +123,7 @@ def nat_d(q: _Inputs) -> Answer:
 
 
 def sign(q: _Inputs) -> Answer:
-    key = serialization.load_der_private_key(q["private_key"], password=None)
+    key = load_private_key(q["private_key"])
     if not isinstance(key, rsa.RSAPrivateKey):
         raise Unsupported("a key that is not RSA")
     numbers = key.private_numbers()

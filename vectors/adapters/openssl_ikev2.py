@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from vectors.adapters import Input, Refused, Unsupported
 from vectors.adapters.openssl_esp import Mac, sealed_for
+from vectors.deterministic_keys import load_private_key
 
 _HEADER = struct.Struct(">8s8sBBBBII")
 _VERSION = 0x20
@@ -226,7 +227,7 @@ def _pss_signature(key: rsa.RSAPrivateKey, data: bytes, name: str, salt: bytes) 
 
 def sign(inputs: dict[str, Input], mac: Mac) -> dict[str, Input]:
     method, scheme, data = _number(inputs, "method"), str(inputs["scheme"]), _octets(inputs, "octets")
-    key = serialization.load_der_private_key(_octets(inputs, "private_key"), None)
+    key = load_private_key(_octets(inputs, "private_key"))
     digest = _HASHES.get(scheme.rpartition("-")[2], hashes.SHA256())
     if isinstance(key, rsa.RSAPrivateKey):
         if scheme.startswith("rsa-pss"):

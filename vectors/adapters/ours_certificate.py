@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from reference_impl.pki.chain import validate_chain
 from reference_impl.pki.errors import PkiError
 from reference_impl.pki.load import parse_certificate
 from vectors.adapters import Input, Refused
 from vectors.adapters.ours_esp import octets
+from vectors.deterministic_keys import load_private_key
 
 # within the validity of what the transcripts use
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +22,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def _public(private: bytes) -> bytes:
     """SubjectPublicKeyInfo of a private key, computed from its private part."""
-    key = load_der_private_key(private, None)
+    key = load_private_key(private)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         # the file also holds the public point, which is not to be trusted
         derived = ec.derive_private_key(key.private_numbers().private_value, key.curve)

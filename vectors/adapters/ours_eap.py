@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from reference_impl.crypto import mschapv2
 from reference_impl.crypto.ikev1_kdf import HASHES, Ikev1Hash
 from vectors.adapters import Input, Refused
 from vectors.adapters.ours_esp import number, octets
+from vectors.deterministic_keys import load_private_key
 
 
 def responses(inputs: dict[str, Input]) -> dict[str, Input]:
@@ -54,7 +54,7 @@ def _tls_prf(algorithm: Ikev1Hash, secret: bytes, seed: bytes, size: int) -> byt
 def tls_msk(inputs: dict[str, Input]) -> dict[str, Input]:
     algorithm = next(each for each in HASHES.values() if f"HMAC-{each.name}" == inputs["prf"])
     try:
-        key = load_der_private_key(octets(inputs, "private_key"), None)
+        key = load_private_key(octets(inputs, "private_key"))
         assert isinstance(key, rsa.RSAPrivateKey)
         premaster = key.decrypt(octets(inputs, "encrypted"), padding.PKCS1v15())
     except (ValueError, AssertionError) as error:

@@ -10,7 +10,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from reference_impl.crypto import ikev1_kdf
 from reference_impl.crypto.cipher import RawCipher
@@ -18,6 +17,7 @@ from reference_impl.crypto.ikev1_kdf import HASHES, Ikev1Hash
 from vectors import isakmp
 from vectors.adapters import Input, Refused, Unsupported
 from vectors.adapters.ours_esp import find_cipher, number, octets
+from vectors.deterministic_keys import load_private_key
 
 _BY_NAME = {algorithm.name: algorithm for algorithm in HASHES.values()}
 _ECDSA: dict[str, tuple[type[ec.EllipticCurve], hashes.HashAlgorithm, int]] = {
@@ -95,7 +95,7 @@ def nat_d(inputs: dict[str, Input]) -> dict[str, Input]:
 
 
 def sign(inputs: dict[str, Input]) -> dict[str, Input]:
-    key = load_der_private_key(octets(inputs, "private_key"), None)
+    key = load_private_key(octets(inputs, "private_key"))
     if not isinstance(key, rsa.RSAPrivateKey):
         raise Unsupported("a key that is not RSA")
     size = (key.key_size + 7) // 8

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from reference_impl.crypto import auth, kdf, signatures
 from reference_impl.crypto.cipher import CIPHERS, CipherAlgorithm
@@ -26,7 +25,7 @@ from reference_impl.wire.registries import AuthMethod, ExchangeType, Group, Noti
 from reference_impl.wire.simple import KePayload
 from vectors.adapters import Input, Refused, Unsupported
 from vectors.adapters.ours_esp import find_cipher, make_protection, number, octets
-from vectors.deterministic_keys import deterministic
+from vectors.deterministic_keys import deterministic, load_private_key
 
 _PRFS = {algorithm.name.replace("-PRF-128", ""): algorithm for algorithm in PRFS.values()}
 _INTEGS = {algorithm.name: algorithm for algorithm in INTEGS.values()}
@@ -154,7 +153,7 @@ def sign(inputs: dict[str, Input]) -> dict[str, Input]:
     scheme = signatures.SCHEMES.get(str(inputs["scheme"]))
     if scheme is None:
         raise Unsupported(str(inputs["scheme"]))
-    key = deterministic(load_der_private_key(octets(inputs, "private_key"), None), lambda size: octets(inputs, "salt"))
+    key = deterministic(load_private_key(octets(inputs, "private_key")), lambda size: octets(inputs, "salt"))
     return {"auth": auth.sign(AuthMethod(number(inputs, "method")), key, octets(inputs, "octets"), scheme=scheme)}
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from reference_impl.crypto.suite import parse_esp, parse_ike
 from reference_impl.ikev2.config import (
@@ -31,7 +30,7 @@ from reference_impl.pki.load import PrivateKey
 from reference_impl.wire import udp
 from reference_impl.wire.registries import HashAlgorithm
 from reference_impl.wire.ts import TrafficSelector
-from vectors.deterministic_keys import Rng, deterministic
+from vectors.deterministic_keys import Rng, deterministic, load_private_key
 from vectors.transcripts.expressions import evaluate
 from vectors.transcripts.model import Transcript
 
@@ -98,7 +97,7 @@ def _auth(
     anchor = x509.load_der_x509_certificate(credentials["trust_anchor"])
     key = None
     if local:
-        key = cast(PrivateKey, deterministic(load_der_private_key(credentials["private_key"], None), rng))
+        key = cast(PrivateKey, deterministic(load_private_key(credentials["private_key"]), rng))
     return AuthConfig(
         AuthKind.PUBKEY,
         private_key=key,

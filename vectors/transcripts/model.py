@@ -55,7 +55,20 @@ class Transcript:
 
 @cache
 def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return Draft202012Validator(_inlined(schema, schema["$defs"]))
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with definitions in place of references to them: the library takes long to look those up."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {key: _inlined(value, definitions) for key, value in schema.items() if key not in ("$ref", "$defs")}
+    if "$ref" not in schema:
+        return parts
+    return _inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions) | parts
 
 
 def files(folder: Path = TRANSCRIPTS) -> list[Path]:
