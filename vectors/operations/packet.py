@@ -1,8 +1,8 @@
-"""The operations of AH and IPComp (RFC 4302, RFC 3173), for vectors/operations.py."""
+"""The operations of AH and IPComp (RFC 4302, RFC 3173)."""
 
 from __future__ import annotations
 
-from vectors.kinds import Kind, Operation
+from vectors.operations.kinds import Kind, Operation
 
 _O, _N, _A, _F = Kind.OCTETS, Kind.NUMBER, Kind.NAME, Kind.FLAG
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectors.kinds import Kind, Operation
+from vectors.operations.kinds import Kind, Operation
 
 CERTIFICATES = (
     Operation(

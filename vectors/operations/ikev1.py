@@ -1,8 +1,8 @@
-"""The operations of IKEv1 (RFC 2408, RFC 2409, RFC 3947), for vectors/operations.py."""
+"""The operations of IKEv1 (RFC 2408, RFC 2409, RFC 3947)."""
 
 from __future__ import annotations
 
-from vectors.kinds import Kind, Operation
+from vectors.operations.kinds import Kind, Operation
 
 _O, _N, _A, _F = Kind.OCTETS, Kind.NUMBER, Kind.NAME, Kind.FLAG
 

@@ -1,8 +1,8 @@
-"""The operations of EAP methods (RFC 3748, RFC 2759, RFC 3079, RFC 5216), for vectors/operations.py."""
+"""The operations of EAP methods (RFC 3748, RFC 2759, RFC 3079, RFC 5216)."""
 
 from __future__ import annotations
 
-from vectors.kinds import Kind, Operation
+from vectors.operations.kinds import Kind, Operation
 
 _O, _N, _A = Kind.OCTETS, Kind.NUMBER, Kind.NAME
 

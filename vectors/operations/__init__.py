@@ -6,12 +6,12 @@ This table is the adapter protocol's vocabulary (see vectors/README.md): an adap
 
 from __future__ import annotations
 
-from vectors.certificate_operations import CERTIFICATES
-from vectors.eap_operations import EAP
-from vectors.ikev1_operations import IKEV1
-from vectors.ikev2_operations import IKEV2
-from vectors.kinds import AEADS, CIPHERS, ESP_CIPHERS, GROUPS, MACS, PRFS, Kind, Operation
-from vectors.packet_operations import PACKET
+from vectors.operations.certificate import CERTIFICATES
+from vectors.operations.eap import EAP
+from vectors.operations.ikev1 import IKEV1
+from vectors.operations.ikev2 import IKEV2
+from vectors.operations.kinds import AEADS, CIPHERS, ESP_CIPHERS, GROUPS, MACS, PRFS, Kind, Operation
+from vectors.operations.packet import PACKET
 
 __all__ = ["OPERATIONS", "Kind", "Operation", "algorithm_of"]
 

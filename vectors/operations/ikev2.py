@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectors.kinds import ESP_CIPHERS, PRFS, Kind, Operation
+from vectors.operations.kinds import ESP_CIPHERS, PRFS, Kind, Operation
 
 _O, _N, _A = Kind.OCTETS, Kind.NUMBER, Kind.NAME
 
