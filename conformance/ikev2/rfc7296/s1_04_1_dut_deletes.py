@@ -1,5 +1,7 @@
 """RFC 7296 section 1.4.1: the device deletes SAs."""
 
+from functools import partial
+
 from conformance.ikev2 import evidence
 from conformance.ikev2.evidence import decoded, deleted_spis, deletes_ike, triggered
 from conformance.tester import Deleted, Empty, Tester, covers
@@ -9,6 +11,7 @@ from reference_impl.wire.registries import ExchangeType, ProtocolId
 INFORMATIONAL = ExchangeType.INFORMATIONAL
 CHILD = ("trigger_delete_child",)
 IKE = ("trigger_delete_ike",)
+AT_WORK = 0.2  # seconds that a device may need to read what came together
 
 
 @covers(
@@ -102,9 +105,15 @@ def test_ike_is_gone(tester: Tester) -> None:
     received = triggered(tester, sa, "delete_ike", INFORMATIONAL)
     sa.answer(received)
     sa.closed = True
-    draft = sa.draft(INFORMATIONAL)
-    for item in tester.answers_to(lambda: sa.send(draft)):
-        tester.check(not item.opened, "no protected response", item.text())
+    # a device of several threads may read the first request before the answer to its own
+    for last in (False, True):
+        draft = sa.draft(INFORMATIONAL)
+        opened = [item for item in tester.answers_to(partial(sa.send, draft)) if item.opened]
+        if not opened:
+            break
+        tester.check(not last, "no protected response", ", ".join(item.text() for item in opened))
+        sa.next_id += 1
+        tester.drain(AT_WORK)
     evidence.expect_refused_esp(tester, child, other.child)
 
 

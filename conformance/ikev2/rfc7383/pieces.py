@@ -6,6 +6,7 @@ import ipaddress
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from conformance.tester import Draft, IkeSa, Inconclusive, Received, Sent, Tester
@@ -66,17 +67,24 @@ def cut(sa: IkeSa, draft: Draft, count: int) -> list[bytes]:
     return found
 
 
-def send(sa: IkeSa, datagrams: Iterable[bytes]) -> None:
-    """Send datagrams on the path of the IKE SA."""
-    for data in datagrams:
+def send(sa: IkeSa, datagrams: Iterable[bytes], *, at_once: bool = False) -> None:
+    """Send datagrams on the path of the IKE SA, each when the device has had time for the one before, or `at_once`.
+
+    Devices of several threads read datagrams in any order, and drop one of a message that they are at work on.
+    """
+    for number, data in enumerate(datagrams):
+        if number and not at_once:
+            sa.tester.fence(natt=sa.tester.is_natt(sa.remote, sa.port))
         sa.send_raw(data, note="fragment")
 
 
-def responses(sa: IkeSa, datagrams: Sequence[bytes]) -> list[Received]:
+def responses(sa: IkeSa, datagrams: Sequence[bytes], *, at_once: bool = False) -> list[Received]:
     """The responses that come for these datagrams before another source port gets an answer to IKE_SA_INIT."""
     tester = sa.tester
     natt = tester.is_natt(sa.remote, sa.port)
-    return [item for item in tester.answers_to(lambda: send(sa, datagrams), natt=natt) if item.is_response]
+    return [
+        item for item in tester.answers_to(partial(send, sa, datagrams, at_once=at_once), natt=natt) if item.is_response
+    ]
 
 
 def expect_unanswered(sa: IkeSa, datagrams: Sequence[bytes], requirement: str | None = None) -> None:

@@ -46,7 +46,7 @@ def large(sa: IkeSa) -> tuple[Draft, list[bytes]]:
 
 def in_portions(sa: IkeSa, datagrams: list[bytes]) -> list[str]:
     """Send so many at a time that no socket buffer overflows; what was answered under protection."""
-    found = [responses(sa, datagrams[start : start + 20]) for start in range(0, len(datagrams), 20)]
+    found = [responses(sa, datagrams[start : start + 20], at_once=True) for start in range(0, len(datagrams), 20)]
     return [item.text() for portion in found for item in portion if item.opened]
 
 
