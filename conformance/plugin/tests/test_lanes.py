@@ -17,6 +17,8 @@ case $1 in
   good) echo fine ;;
   bad) for i in $(seq 100); do echo "line $i"; done; echo 'the reason' >&2; exit 2 ;;
   slow) sleep 20; echo 'never said' ;;
+  first) echo waits; while [ ! -e "$IKEPROOF_LANE_LOGS/met" ]; do sleep 0.1; done; echo met ;;
+  second) touch "$IKEPROOF_LANE_LOGS/met"; exit 3 ;;
 esac
 """
 
@@ -55,9 +57,19 @@ def test_all_well(environment: dict[str, str]) -> None:
     assert done.stdout.endswith("lanes: 1 passed, 0 failed\n")
 
 
-def test_an_interrupt_ends_it(environment: dict[str, str]) -> None:
+def test_lanes_at_the_same_time(environment: dict[str, str]) -> None:
+    command: list[str | Path] = [ROOT / ".ci" / "lanes", "first,second", "good"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 1
+    assert done.stdout.index("===== lane first =====\nwaits\nmet\n") < done.stdout.index("===== lane second =====")
+    assert "===== lane second FAILED" in done.stdout
+    assert done.stdout.endswith("lanes: 2 passed, 1 failed\n")
+
+
+@pytest.mark.parametrize("slow", ["slow", "slow,good"])
+def test_an_interrupt_ends_it(environment: dict[str, str], slow: str) -> None:
     process = subprocess.Popen(
-        [ROOT / ".ci" / "lanes", "good", "slow", "good"],
+        [ROOT / ".ci" / "lanes", "good", slow, "good"],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -69,4 +81,5 @@ def test_an_interrupt_ends_it(environment: dict[str, str]) -> None:
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "INTERRUPTED" in output
-    assert output.count("fine") == 1
+    assert "never said" not in output
+    assert output.count("fine") == 1 + slow.count("good")
