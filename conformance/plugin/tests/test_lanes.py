@@ -15,6 +15,7 @@ MAKE = """#!/bin/sh
 shift
 case $1 in
   good) echo fine ;;
+  part) echo 'NOT RUN: a part: the reason'; echo fine ;;
   bad) for i in $(seq 100); do echo "line $i"; done; echo 'the reason' >&2; exit 2 ;;
   slow) sleep 20; echo 'never said' ;;
   first) echo waits; while [ ! -e "$IKEPROOF_LANE_LOGS/met" ]; do sleep 0.1; done; echo met ;;
@@ -55,6 +56,13 @@ def test_all_well(environment: dict[str, str]) -> None:
     assert done.returncode == 0
     assert "FAILED" not in done.stdout
     assert done.stdout.endswith("lanes: 1 passed, 0 failed\n")
+
+
+def test_what_a_lane_left_out_is_said_at_the_end(environment: dict[str, str]) -> None:
+    command: list[str | Path] = [ROOT / ".ci" / "lanes", "part", "good"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.endswith("NOT RUN: a part: the reason\nlanes: 2 passed, 0 failed\n")
 
 
 def test_lanes_at_the_same_time(environment: dict[str, str]) -> None:
